@@ -1,0 +1,129 @@
+"""Where everything lies: every path below a data root is made here and nowhere else."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.]{0,63}")
+
+
+class UnsafeNameError(ValueError):
+    """A name from outside would not make a safe path."""
+
+
+def check_dataset_key(key: str) -> str:
+    """Return ``key`` if it may be a partition key and a folder name; raise `UnsafeNameError` otherwise."""
+    if not _KEY.fullmatch(key) or len(key) > 128:
+        raise UnsafeNameError(f"dataset {key!r}: a key is letters, digits, '.', '_' and '-', starting with a letter or digit")
+    return key
+
+
+def dataset_key(name: str) -> str:
+    """Return the dataset key of an archive's collection name, other characters replaced by '-'."""
+    return check_dataset_key(re.sub(r"[^A-Za-z0-9._-]+", "-", name.strip()).lstrip("._-"))
+
+
+def check_uid(uid: str) -> str:
+    """Return ``uid`` if it is safe as a folder name (DICOM PS3.5 section 9.1 allows digits and dots only)."""
+    if not _UID.fullmatch(uid) or ".." in uid:
+        raise UnsafeNameError(f"UID {uid!r} has characters that no path may have; the series is refused")
+    return uid
+
+
+@dataclass(frozen=True)
+class DataLayout:
+    """The paths of one data root; one root holds what was made from one archive."""
+
+    root: Path
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "run.lock"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.root / "dagster"
+
+    @property
+    def replica(self) -> Path:
+        """The embedded archive's own content: generated phantoms, by release."""
+        return self.root / "archive"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.root / "catalogue"
+
+    @property
+    def series_table(self) -> Path:
+        return self.catalogue / "series.parquet"
+
+    @property
+    def collections_table(self) -> Path:
+        return self.catalogue / "collections.parquet"
+
+    @property
+    def cohort(self) -> Path:
+        return self.root / "cohort"
+
+    @property
+    def cohort_table(self) -> Path:
+        return self.cohort / "series.parquet"
+
+    @property
+    def cohort_lock(self) -> Path:
+        return self.cohort / "cohort.lock.json"
+
+    def split(self, plan: str | None = None) -> Path:
+        """The folder of the current plan, or of another plan by name."""
+        return self.root / "split" if plan is None else self.root / "split" / check_dataset_key(plan)
+
+    def split_table(self, plan: str | None = None) -> Path:
+        return self.split(plan) / "datasets.parquet"
+
+    def split_record(self, plan: str | None = None) -> Path:
+        return self.split(plan) / "plan.json"
+
+    def source_files(self, dataset: str) -> Path:
+        return self.root / "source_files" / check_dataset_key(dataset)
+
+    def source_series(self, dataset: str, series_uid: str) -> Path:
+        return self.source_files(dataset) / check_uid(series_uid)
+
+    def decoded(self, dataset: str) -> Path:
+        return self.root / "decoded" / check_dataset_key(dataset)
+
+    def shards(self, rescaling: str, split: str) -> Path:
+        return self.root / "shards" / rescaling / split
+
+    def model(self, architecture: str, rescaling: str) -> Path:
+        return self.root / "models" / architecture / rescaling
+
+    def report(self, architecture: str, rescaling: str) -> Path:
+        return self.reports / architecture / rescaling
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
+    def comparison_table(self) -> Path:
+        return self.reports / "comparison.parquet"
+
+    @property
+    def disagreements_table(self) -> Path:
+        return self.reports / "disagreements.parquet"
+
+    def experiment(self, study: str, trial: str) -> Path:
+        return self.root / "experiments" / study / trial
+
+
+def data_root(archive_name: str, data: str | os.PathLike[str] | None = None) -> Path:
+    """Return the data root: ``data`` or MODALITY_DATA exactly, else ``./data/<archive name>``."""
+    exact = data or os.environ.get("MODALITY_DATA")
+    return Path(exact).expanduser().absolute() if exact else Path("data").absolute() / check_dataset_key(archive_name)

@@ -1,0 +1,186 @@
+"""What a finished result says of itself, and how it becomes visible: whole, or not at all.
+
+A result is a folder of files with a manifest that is written last. Present means complete: a reader
+asks `read_manifest` and gets nothing until every file is in place. Freshness follows input hashes:
+a result is fresh when the hash of the inputs and settings that would be used now equals the one in
+its manifest. Standard library only, so that bare training machines can read manifests.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+_STAGING = ".staging-"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The description of one finished result; ``files`` maps relative names to sha256 and bytes."""
+
+    asset: str
+    partition: str | None
+    input_hash: str
+    content_hash: str
+    code_version: str
+    run_id: str
+    created_utc: str
+    seconds: float
+    counts: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 (hex) of a JSON-able value; equal values give equal digests in any key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
+    """Return the manifest of a complete result, or None where there is none to be trusted.
+
+    None means: no manifest, one that cannot be read, or a listed file that is missing or has another
+    length. Bytes are not hashed here; `damaged_files` does that.
+    """
+    try:
+        manifest = Manifest(**json.loads((folder / name).read_text()))
+        for file, facts in manifest.files.items():
+            if (folder / file).stat().st_size != facts["bytes"]:
+                return None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return manifest
+
+
+def damaged_files(folder: Path, name: str = MANIFEST) -> list[str]:
+    """Return the files of a result whose bytes are not those its manifest lists, or that are missing."""
+    manifest = Manifest(**json.loads((folder / name).read_text()))
+    return [
+        file
+        for file, facts in sorted(manifest.files.items())
+        if not (folder / file).is_file() or sha256_of(folder / file) != facts["sha256"]
+    ]
+
+
+def describe(
+    staged: Path,
+    *,
+    asset: str,
+    partition: str | None,
+    input_hash: str,
+    code_version: str,
+    run_id: str,
+    seconds: float,
+    counts: Mapping[str, Any] | None = None,
+    timed: tuple[str, ...] = (),
+) -> Manifest:
+    """Make the manifest of the files below ``staged``.
+
+    ``timed`` names files that hold durations or other facts of one run; they are listed, but stay
+    out of ``content_hash``, so that doing the same work again leaves what is built on it fresh.
+    """
+    files = {
+        path.relative_to(staged).as_posix(): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        for path in sorted(staged.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    content = {name: facts["sha256"] for name, facts in files.items() if name not in timed}
+    return Manifest(
+        asset=asset,
+        partition=partition,
+        input_hash=input_hash,
+        content_hash=digest(content),
+        code_version=code_version,
+        run_id=run_id,
+        created_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+        counts=dict(counts or {}),
+        files=files,
+    )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON under a temporary name, flush it to the disk, and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        with temporary.open("w") as file:
+            json.dump(value, file, indent=1, default=str)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staging(final: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``final`` to build in; remove it afterwards if it is still there.
+
+    Folders left by processes that are gone are removed first, so a killed run costs no space twice.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{_STAGING}{final.name}."
+    for left in final.parent.glob(f"{prefix}*"):
+        if not _is_alive(left.name.removeprefix(prefix).split("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = final.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_folder(staged: Path, final: Path, manifest: Manifest) -> None:
+    """Make ``staged`` the folder ``final`` in one step; what was there before is gone afterwards."""
+    write_json(staged / MANIFEST, asdict(manifest))
+    if not final.exists():
+        os.rename(staged, final)
+    elif not _exchange(staged, final):
+        old = staged.with_name(staged.name + ".old")
+        os.rename(final, old)
+        os.rename(staged, final)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def publish_files(staged: Path, folder: Path, manifest: Manifest, name: str = MANIFEST) -> None:
+    """Move each staged file into ``folder`` by rename, the manifest last.
+
+    For folders that hold more than this one result. Killed half-way, the manifest that is still there
+    lists other lengths or hashes than the files have, and the result counts as not made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in manifest.files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staged / file, folder / file)
+    write_json(folder / name, asdict(manifest))
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders atomically (Linux ``renameat2`` with RENAME_EXCHANGE); False where it cannot."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is None:
+        return False
+    here, rename_exchange = -100, 2
+    return renameat2(here, os.fsencode(one), here, os.fsencode(other), rename_exchange) == 0
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdigit() and Path(f"/proc/{pid}").exists()
