@@ -1,0 +1,1 @@
+"""What exists and what is wanted: series, policies, body parts, cohort, split plan. Pure tables in, tables out."""
