@@ -1,0 +1,1 @@
+"""The Dagster room: thin assets over the plain functions of the other rooms."""
