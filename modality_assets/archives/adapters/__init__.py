@@ -1,0 +1,19 @@
+"""How datasets lie in folders: one module a layout, one line here to name it.
+
+A layout is a function from the folder of a dataset to its members. It reads names, not files.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from modality_assets.archives.adapters import general
+from modality_assets.archives.adapters.member import Member
+
+Layout = Callable[[Path], Iterator[Member]]
+
+LAYOUTS: dict[str, Layout] = {
+    "general": general.members,
+}
+"""Layouts by the name that the ``layout`` column of a datasets.csv gives."""
+
+__all__ = ["LAYOUTS", "Layout", "Member"]

@@ -1,0 +1,153 @@
+"""Zips and tars from outside, unpacked without trusting a word of them."""
+
+import hashlib
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, UnsafeZipError
+from modality_assets.manifest import MANIFEST
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one series may hold at most. The ratio counts only beyond ``free_bytes``: black images shrink well."""
+
+    members: int = 50_000
+    total_bytes: int = 64 << 30
+    ratio: float = 200.0
+    free_bytes: int = 256 << 20
+
+
+def safe_names(names: Iterable[str]) -> list[str]:
+    """Return one plain file name for each path, in order: no folders, unique, none that the store itself uses."""
+    names = list(names)
+    plain = [PurePosixPath(name.replace("\\", "/")).name for name in names]
+    flat = [
+        name if plain.count(name) == 1 else path.replace("/", "__") for name, path in zip(plain, names, strict=True)
+    ] if len(set(plain)) != len(plain) else plain  # fmt: skip
+    return [f"file-{name}" if name.startswith(".") or name == MANIFEST else name for name in flat]
+
+
+def unzip(
+    path: Path,
+    into: Path,
+    *,
+    limits: Limits | None = None,
+    md5s: str = "md5hashes.csv",
+    skip: tuple[str, ...] = ("LICENSE",),
+) -> Delivery:
+    """Unpack the zip of one series into ``into``, flat, and return what its own table of MD5s promises.
+
+    ``md5s`` is the member with the table; it and members whose name starts with one of ``skip`` are not
+    written. Raises `UnsafeZipError` for a zip no honest archive sends, `DeliveryError` for a damaged one.
+    """
+    limits = limits or Limits()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            _check(entries, path.stat().st_size, limits)
+            promised = {}
+            wanted = []
+            for entry in entries:
+                name = PurePosixPath(entry.filename).name
+                if name == md5s:
+                    promised = _md5_table(archive, entry, path.name)
+                elif not name.upper().startswith(skip):
+                    wanted.append(entry)
+            targets = safe_names(entry.filename for entry in wanted)
+            left = limits.total_bytes
+            for entry, target in zip(wanted, targets, strict=True):
+                with archive.open(entry) as reader, (into / target).open("wb") as writer:
+                    left -= _copy_at_most(reader, writer, min(entry.file_size, left), entry.filename)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise DeliveryError(f"the zip is damaged or cut off: {error}") from None
+    names = {PurePosixPath(entry.filename).name: target for entry, target in zip(wanted, targets, strict=True)}
+    absent = sorted(set(promised) - set(names))
+    if absent:
+        raise DeliveryError(f"{md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
+    sizes = {target: entry.file_size for entry, target in zip(wanted, targets, strict=True)}
+    return Delivery({target: FileFacts(sizes[target], promised.get(name)) for name, target in names.items()})
+
+
+def unpack_tar(path: Path, into: Path, on_bytes: Callable[[int], None], limits: Limits | None = None) -> Delivery:
+    """Unpack a tar (of any compression) of one series into ``into``, flat. Raises as `unzip` does."""
+    limits = limits or Limits()
+    facts: dict[str, FileFacts] = {}
+    with tarfile.open(path) as tar:
+        entries = []
+        for entry in tar:
+            if entry.isdir():
+                continue
+            if not entry.isfile() or _leads_outside(entry.name):
+                raise UnsafeZipError(f"{path.name}: member {entry.name!r} is a link, a device, or leads outside")
+            entries.append(entry)
+            if len(entries) > limits.members or sum(one.size for one in entries) > limits.total_bytes:
+                raise UnsafeZipError(f"{path.name}: more members or bytes than a series may have")
+        for entry, target in zip(entries, safe_names(entry.name for entry in entries), strict=True):
+            reader = tar.extractfile(entry)
+            assert reader is not None  # it is a plain file
+            md5 = hashlib.md5(usedforsecurity=False)
+            with reader, (into / target).open("wb") as writer:
+                while chunk := reader.read(_CHUNK):
+                    md5.update(chunk)
+                    writer.write(chunk)
+                    on_bytes(len(chunk))
+            facts[target] = FileFacts(entry.size, md5.hexdigest())
+    return Delivery(facts)
+
+
+def _check(entries: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
+    if len(entries) > limits.members:
+        raise UnsafeZipError(f"the zip has {len(entries)} members, more than the {limits.members} a series may have")
+    total = sum(entry.file_size for entry in entries)
+    if total > limits.total_bytes:
+        raise UnsafeZipError(f"the zip would unpack to {total} bytes, more than the {limits.total_bytes} allowed")
+    if total > limits.free_bytes and total > limits.ratio * max(1, packed_bytes):
+        raise UnsafeZipError(f"the zip of {packed_bytes} bytes would unpack to {total}: no images shrink like that")
+    seen: set[str] = set()
+    for entry in entries:
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind and not stat.S_ISREG(entry.external_attr >> 16):
+            raise UnsafeZipError(f"member {entry.filename!r} of the zip is a link or a device")
+        if _leads_outside(entry.filename):
+            raise UnsafeZipError(f"member {entry.filename!r} of the zip leads outside its folder")
+        if entry.flag_bits & 1:
+            raise UnsafeZipError(f"member {entry.filename!r} of the zip is encrypted")
+        if entry.filename in seen:
+            raise UnsafeZipError(f"member {entry.filename!r} is in the zip twice")
+        seen.add(entry.filename)
+
+
+def _leads_outside(name: str) -> bool:
+    return "\x00" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or ":" in name
+
+
+def _copy_at_most(reader: IO[bytes], writer: IO[bytes], most: int, name: str) -> int:
+    written = 0
+    while chunk := reader.read(_CHUNK):
+        written += len(chunk)
+        if written > most:
+            raise UnsafeZipError(f"member {name!r} of the zip holds more bytes than it says")
+        writer.write(chunk)
+    return written
+
+
+def _md5_table(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> dict[str, str]:
+    """Read ``Filename,MD5Hash`` lines, with or without the line of names."""
+    if entry.file_size > 16 << 20:
+        raise UnsafeZipError(f"{where}: its table of MD5s has {entry.file_size} bytes")
+    table = {}
+    for line in archive.read(entry).decode("utf-8", "replace").splitlines():
+        name, _, md5 = line.strip().rpartition(",")
+        md5 = md5.strip().strip('"').lower()
+        if len(md5) == 32 and all(digit in "0123456789abcdef" for digit in md5):
+            table[PurePosixPath(name.strip().strip('"')).name] = md5
+    return table
