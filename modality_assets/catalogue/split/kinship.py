@@ -1,0 +1,76 @@
+"""Datasets that show the same patients under other names: what no PatientID tells.
+
+The committed table has a source for each row. Names are compared without case and punctuation, so
+'TCGA-GBM', 'tcga_gbm' and 'TCGA GBM' are one.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+
+import polars as pl
+
+KINSHIP_SCHEMA: dict[str, pl.DataType] = {
+    "dataset": pl.String(),
+    "other": pl.String(),
+    "relation": pl.String(),
+    "source": pl.String(),
+}
+"""``relation`` says in a few words what is shared; ``source`` is a publication or the archive's own page."""
+
+
+@dataclass(frozen=True, order=True)
+class Kin:
+    """Two datasets that share patients, ``one`` < ``other``, and how it is known."""
+
+    one: str
+    other: str
+    patients: int
+    """Common PatientIDs; 0 where the table knows it and the identifiers differ."""
+    evidence: str
+
+
+def plain_name(name: str) -> str:
+    """Return ``name`` in lower case with letters and digits only: how names are matched."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def read_kinship() -> pl.DataFrame:
+    """Return the committed table (`KINSHIP_SCHEMA`) of datasets that share patients."""
+    text = (files("modality_assets.catalogue.split") / "kinship.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    return pl.DataFrame(rows, schema=KINSHIP_SCHEMA)
+
+
+def find_kin(
+    datasets: Iterable[str], kinship: pl.DataFrame | None = None, shared: pl.DataFrame | None = None
+) -> list[Kin]:
+    """Return the pairs among ``datasets`` that share patients, sorted, one `Kin` a pair.
+
+    ``kinship`` is the curated table (None: the committed one); ``shared`` is what `shared_patients`
+    measured, of which only the ``telling`` pairs bind. A pair known from both names both.
+    """
+    known = sorted(set(datasets))
+    by_name: dict[str, list[str]] = {}
+    for dataset in known:
+        by_name.setdefault(plain_name(dataset), []).append(dataset)
+    counts: dict[tuple[str, str], int] = {}
+    evidence: dict[tuple[str, str], list[str]] = {}
+    if shared is not None:
+        for row in shared.filter(pl.col("telling")).iter_rows(named=True):
+            pair = (min(row["dataset"], row["other"]), max(row["dataset"], row["other"]))
+            if pair[0] != pair[1] and set(pair) <= set(known):
+                counts[pair] = max(counts.get(pair, 0), row["patients"])
+                evidence[pair] = [f"{counts[pair]} PatientIDs in common, such as {row['example']}"]
+    table = read_kinship() if kinship is None else kinship
+    for row in table.iter_rows(named=True):
+        for one in by_name.get(plain_name(row["dataset"]), []):
+            for other in by_name.get(plain_name(row["other"]), []):
+                if one != other:
+                    pair = (min(one, other), max(one, other))
+                    evidence.setdefault(pair, []).append(f"{row['relation']} ({row['source']})")
+    return [
+        Kin(one, other, counts.get((one, other), 0), "; ".join(dict.fromkeys(texts)))
+        for (one, other), texts in sorted(evidence.items())
+    ]
