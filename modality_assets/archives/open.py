@@ -51,10 +51,17 @@ def _nbia(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
     return closing(NbiaArchive(argument or OFFICIAL_URL))
 
 
+def _idc(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+    from modality_assets.archives.idc import IdcArchive
+
+    return closing(IdcArchive(argument or None))
+
+
 KINDS: dict[str, Kind] = {
     "replica": Kind(_replica, "", False, "replica (the embedded archive of phantoms)"),
     "folder": Kind(_folder, "PATH", True, "folder:PATH (a folder with a datasets.csv)"),
     "nbia": Kind(_nbia, "URL", False, "nbia or nbia:URL (The Cancer Imaging Archive, or another NBIA)"),
+    "idc": Kind(_idc, "S3-ENDPOINT", False, "idc or idc:S3-ENDPOINT (the Imaging Data Commons)"),
 }
 
 
