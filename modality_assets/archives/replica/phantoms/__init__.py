@@ -1,0 +1,1 @@
+"""Synthetic phantoms: random patients drawn from ellipsoids, imaged by simple physics, written as DICOM."""
