@@ -25,7 +25,8 @@ class ReplicaArchive(NbiaArchive):
         """Return the datasets that its content assigns to a split."""
         from modality_assets.archives.replica.content import pins
 
-        return pins()
+        pinned = pins()
+        return pl.DataFrame({"dataset": list(pinned), "split": list(pinned.values())})
 
 
 @contextmanager

@@ -42,7 +42,6 @@ def _series(row: DatasetRow, uid: str, files: list[ScannedFile], reference: str)
     patient = member.patient or member.study or member.series or member.path
     study = member.study or member.series or member.path
     named = f"{row.dataset}/{member.patient}" if member.patient else None  # 'patient00001' is in MURA and in CheXpert
-    count = 1 if not header.series_uid and not member.packed and member.series is None else None
     return {
         "dataset": row.dataset,
         "patient_id": header.patient_id
@@ -64,7 +63,7 @@ def _series(row: DatasetRow, uid: str, files: list[ScannedFile], reference: str)
         "manufacturer_model": _joined(file.header.manufacturer_model for file in files),
         "series_description": _joined(file.header.series_description for file in files),
         "format": header.format,
-        "instances": count or sum(file.instances for file in files),
+        "instances": sum(file.instances for file in files),
         "planned_images": sum(file.header.frames * file.instances for file in files),
         "size_bytes": sum(file.size_bytes for file in files),
         "licence": row.licence,

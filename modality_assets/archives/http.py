@@ -80,13 +80,20 @@ class HttpClient:
             raise ArchiveUnreachableError(f"{base_url!r} is no URL ({error}); correct the archive string") from None
         if url.scheme not in ("http", "https") or not url.host:
             raise ArchiveUnreachableError(f"{base_url!r} is no URL of http or https; correct the archive string")
+        auth = (url.username, url.password) if url.userinfo else None
+        url = url.copy_with(userinfo=b"")  # so that no message shows a password
         self.url = url
         self.patience = patience
         self._client = httpx.Client(
             base_url=url,
+            auth=auth,
             timeout=timeout,
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            headers={"User-Agent": "modality-assets", **(headers or {})},
+            headers={
+                "User-Agent": "modality-assets",
+                "Accept": "application/json, application/dicom+json;q=0.9, */*;q=0.1",
+                **(headers or {}),
+            },
             follow_redirects=True,
             trust_env=url.host not in _LOOPBACK,  # a proxy from the environment cannot see this machine's loopback
         )

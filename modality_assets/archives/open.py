@@ -57,11 +57,18 @@ def _idc(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
     return closing(IdcArchive(argument or None))
 
 
+def _dicomweb(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+    from modality_assets.archives.dicomweb import DicomWebArchive
+
+    return closing(DicomWebArchive(argument))
+
+
 KINDS: dict[str, Kind] = {
     "replica": Kind(_replica, "", False, "replica (the embedded archive of phantoms)"),
     "folder": Kind(_folder, "PATH", True, "folder:PATH (a folder with a datasets.csv)"),
     "nbia": Kind(_nbia, "URL", False, "nbia or nbia:URL (The Cancer Imaging Archive, or another NBIA)"),
     "idc": Kind(_idc, "S3-ENDPOINT", False, "idc or idc:S3-ENDPOINT (the Imaging Data Commons)"),
+    "dicomweb": Kind(_dicomweb, "URL", True, "dicomweb:URL (a PACS; the URL below which /studies lies)"),
 }
 
 

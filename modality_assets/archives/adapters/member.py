@@ -1,6 +1,7 @@
 """One file of a dataset on disk, with what its place in the tree says of it; and the walk over a tree."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,3 +43,11 @@ def walk(folder: Path) -> Iterator[str]:
         for name in sorted(files):
             if not name.startswith(".") and name not in _NO_CONTENT:
                 yield os.path.relpath(os.path.join(parent, name), folder).replace(os.sep, "/")
+
+
+def matching(folder: Path, pattern: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield (path, match) for every file whose relative path ends in ``pattern``, at whatever depth."""
+    compiled = re.compile(rf"(?:^|/)(?:{pattern})$", re.IGNORECASE)
+    for path in walk(folder):
+        if found := compiled.search(path):
+            yield path, found
