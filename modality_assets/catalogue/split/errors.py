@@ -33,3 +33,7 @@ class PinFileError(SplitPlanError):
 
 class FoldsError(SplitPlanError):
     """The datasets cannot be cut into so many folds."""
+
+
+class PolicyChangedError(SplitPlanError):
+    """A plan of this name was made under another policy."""

@@ -1,7 +1,7 @@
 """Datasets that show the same patients under other names: what no PatientID tells.
 
 The committed table has a source for each row. Names are compared without case and punctuation, so
-'TCGA-GBM', 'tcga_gbm' and 'TCGA GBM' are one.
+'TCGA-GBM', 'tcga_gbm' and 'TCGA GBM' are one, and by the aliases of the published datasets.
 """
 
 import csv
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import polars as pl
+
+from modality_assets.catalogue import published
 
 KINSHIP_SCHEMA: dict[str, pl.DataType] = {
     "dataset": pl.String(),
@@ -52,9 +54,10 @@ def find_kin(
     measured, of which only the ``telling`` pairs bind. A pair known from both names both.
     """
     known = sorted(set(datasets))
+    same = _aliases()
     by_name: dict[str, list[str]] = {}
     for dataset in known:
-        by_name.setdefault(plain_name(dataset), []).append(dataset)
+        by_name.setdefault(_canonical(dataset, same), []).append(dataset)
     counts: dict[tuple[str, str], int] = {}
     evidence: dict[tuple[str, str], list[str]] = {}
     if shared is not None:
@@ -65,8 +68,8 @@ def find_kin(
                 evidence[pair] = [f"{counts[pair]} PatientIDs in common, such as {row['example']}"]
     table = read_kinship() if kinship is None else kinship
     for row in table.iter_rows(named=True):
-        for one in by_name.get(plain_name(row["dataset"]), []):
-            for other in by_name.get(plain_name(row["other"]), []):
+        for one in by_name.get(_canonical(row["dataset"], same), []):
+            for other in by_name.get(_canonical(row["other"], same), []):
                 if one != other:
                     pair = (min(one, other), max(one, other))
                     evidence.setdefault(pair, []).append(f"{row['relation']} ({row['source']})")
@@ -74,3 +77,15 @@ def find_kin(
         Kin(one, other, counts.get((one, other), 0), "; ".join(dict.fromkeys(texts)))
         for (one, other), texts in sorted(evidence.items())
     ]
+
+
+def _aliases() -> dict[str, str]:
+    """Return alias to name, both plain, from the names by which archives know the published datasets."""
+    return {
+        plain_name(alias): plain_name(name) for name, alias in published.aliases().select("name", "alias").iter_rows()
+    }
+
+
+def _canonical(name: str, same: dict[str, str]) -> str:
+    plain = plain_name(name)
+    return same.get(plain, plain)

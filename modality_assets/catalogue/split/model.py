@@ -16,13 +16,14 @@ from modality_assets.catalogue.split.program import Program, Solution, Terms, sc
 from modality_assets.catalogue.split.rules import BODY_PARTS_WANTED, DATASETS_WANTED, Demands
 from modality_assets.modality import CLASSES
 
-_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART = 900.0, 30.0, 1.0
-"""At most 12 cells of at most 2 datasets and body parts are missing, so no lower rule outweighs a higher one."""
+_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART, _UNSEEN_PART = 200_000.0, 5_000.0, 150.0, 1.0
+"""No more than 12 cells miss two datasets and two body parts each, and train no more than 4 classes x 20 body
+parts, so that no lower rule outweighs a higher one."""
 
 _WORST = 10.0
 """Weight of the worst class's excess deviation beside the sum over the classes."""
 
-_CARRIED, _UNSEEN, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 1.0, 1e-5
+_CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 1.0, 1e-5
 
 _ATTRIBUTES = ("manufacturers", "formats", "licences")
 
@@ -73,10 +74,7 @@ class SplitModel:
         cost: dict[int, float] = {}
         for c in self.classes:
             holders = [unit for unit, modality in self.contents if modality == c]
-            by_part: dict[str, list[int]] = {}
-            for unit in holders:
-                for part in self.contents[unit, c].body_parts:
-                    by_part.setdefault(part, []).append(unit)
+            by_part = self._by_part(c)
             for split in self.demands.filled:
                 here = {self.x[unit][split]: 1.0 for unit in holders}
                 missing = self.program.column(0.0, 1.0)
@@ -89,6 +87,13 @@ class SplitModel:
                 cost[missing] = _MISSING_CLASS * self.demands.urgency(split)
                 cost[few] = _MISSING_DATASET
                 cost[narrow] = _MISSING_PART
+            if "train" in self.demands.filled:
+                for part in sorted(by_part):
+                    if len(by_part[part]) > 1:
+                        unseen = self.program.column(0.0, 1.0)
+                        in_train = {self.x[unit]["train"]: 1.0 for unit in by_part[part]}
+                        self.program.row(in_train | {unseen: 1.0}, lower=1.0)
+                        cost[unseen] = _UNSEEN_PART
         return cost
 
     def shares(self) -> Terms:
@@ -112,7 +117,7 @@ class SplitModel:
     def spread(self) -> Terms:
         """Add the rules of carrying, seen body parts and spread; return their weighted cost."""
         cost = {column: _NEARNESS / max(len(self.classes), 1) for column in self.distances.values()}
-        parts = [self._carried_cost(), self._unseen_cost(), self._spread_cost(), self._tie_cost()]
+        parts = [self._carried_cost(), self._lone_cost(), self._spread_cost(), self._tie_cost()]
         return total(cost, *parts)
 
     def splits_of(self, solution: Solution) -> list[str]:
@@ -158,26 +163,28 @@ class SplitModel:
                 cost[over] = _CARRIED / len(self.classes)
         return cost
 
-    def _unseen_cost(self) -> Terms:
-        """Cost the share of a class's images that show a body part which train does not show."""
+    def _lone_cost(self) -> Terms:
+        """Cost the share of a class's images outside train with a body part that no other dataset shows."""
         cost: dict[int, float] = {}
         if "train" not in self.demands.filled:
             return cost
         for c in self.classes:
-            parts = sorted(
-                {part for (_, modality), what in self.contents.items() if modality == c for part in what.body_parts}
-            )
-            for part in parts:
-                holders = [
-                    u for (u, modality), what in self.contents.items() if modality == c and part in what.body_parts
-                ]
-                seen = self._presence(holders, "train")
-                for unit in holders:
-                    unseen = self.program.column(0.0, 1.0)
-                    self.program.row({unseen: 1.0, self.x[unit]["train"]: 1.0, seen: 1.0}, lower=1.0)
-                    share = self.contents[unit, c].body_parts[part] / max(self.totals[c], 1)
-                    cost[unseen] = _UNSEEN * (share + 1 / (10 * len(parts) * len(holders)))
+            by_part = self._by_part(c)
+            for part, holders in sorted(by_part.items()):
+                if len(holders) == 1:
+                    share = self.contents[holders[0], c].body_parts[part] / max(self.totals[c], 1)
+                    column = self.x[holders[0]]["train"]
+                    cost[column] = cost.get(column, 0.0) - _LONE * (share + 1 / (10 * len(by_part)))
         return cost
+
+    def _by_part(self, c: str) -> dict[str, list[int]]:
+        """Return the units that show each body part of a class."""
+        by_part: dict[str, list[int]] = {}
+        for (unit, modality), what in self.contents.items():
+            if modality == c:
+                for part in what.body_parts:
+                    by_part.setdefault(part, []).append(unit)
+        return by_part
 
     def _spread_cost(self) -> Terms:
         """Reward each maker, format and licence of a class for every split that it reaches."""

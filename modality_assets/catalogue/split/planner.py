@@ -9,7 +9,7 @@ import polars as pl
 
 from modality_assets.catalogue.split.errors import ProfileError
 from modality_assets.catalogue.split.groups import Grouping, form_units
-from modality_assets.catalogue.split.kinship import Kin, find_kin
+from modality_assets.catalogue.split.kinship import find_kin
 from modality_assets.catalogue.split.model import SplitModel, unit_contents
 from modality_assets.catalogue.split.pins import placed_before
 from modality_assets.catalogue.split.profile import conform_profile
@@ -31,7 +31,7 @@ class _Stage:
     """How much of what was achieved the later stages may give back, relative and absolute."""
 
 
-_COVERAGE = _Stage("coverage", 0.0, 2000, 1e-6)
+_COVERAGE = _Stage("coverage", 0.0, 2000, 1e-3)
 _SHARES = _Stage("shares", 0.01, 1000, 1e-4)
 _SPREAD = _Stage("spread", 0.01, 100, 0.0)
 
@@ -136,6 +136,3 @@ def _rows(
             for dataset in unit.datasets
         ]
     return rows
-
-
-__all__ = ["Kin", "SplitPlan", "plan_split"]

@@ -34,6 +34,9 @@ SHARED_SCHEMA: dict[str, pl.DataType] = {
 }
 """One row per pair of datasets, ``dataset`` < ``other``, that have PatientIDs in common."""
 
+NO_BODY_PARTS = ("unknown", "phantom")
+"""Answers of the catalogue to "which body part?" that name none."""
+
 LEAST_SHARE = 0.01
 """A body part, maker or licence is listed where it makes at least this share of the dataset's images of the class:
 two mislabelled series do not make a chest collection one of the abdomen."""
@@ -60,7 +63,10 @@ def profile_datasets(cohort_series: pl.DataFrame, caps: Mapping[str, int] | None
     optional = ("patient_id", "body_part", "manufacturer", "format", "licence")
     series = series.with_columns(
         pl.lit(None, pl.String).alias(name) for name in optional if name not in series.columns
-    ).with_columns(pl.col("manufacturer").map_elements(maker, return_dtype=pl.String, skip_nulls=True))
+    ).with_columns(
+        pl.when(~pl.col("body_part").is_in(NO_BODY_PARTS)).then("body_part"),
+        pl.col("manufacturer").map_elements(maker, return_dtype=pl.String, skip_nulls=True),
+    )
     keys = ["dataset", "modality"]
     profile = series.group_by(keys).agg(
         images=pl.col("planned_images").sum(),

@@ -1,5 +1,6 @@
 """A finished plan: the table of datasets, and the record that says what holds, what does not, and why."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import polars as pl
 import scipy
 
+from modality_assets.catalogue.split.errors import PolicyChangedError
 from modality_assets.catalogue.split.kinship import Kin
 from modality_assets.catalogue.split.program import Solution
 from modality_assets.catalogue.split.relax import Relaxation, find_relaxations
@@ -21,6 +23,10 @@ PLAN_SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 """split/datasets.parquet: one row per dataset, sorted by name."""
+
+
+POLICY_KEYS = ("shares", "tolerance", "most_carried")
+"""What makes a plan another plan when it changes."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ def make_plan(
     record: dict[str, Any] = {
         "name": name,
         "seed": seed,
+        "datasets": datasets.height,
         "shares": {split: demands.shares[split] for split in demands.splits},
         "tolerance": demands.tolerance,
         "most_carried": demands.most_carried,
@@ -123,6 +130,26 @@ def make_plan(
         "timing": {"seconds": round(seconds, 3), "solves": {solve.name: solve.seconds for solve in solves}},
     }
     return SplitPlan(datasets, record)
+
+
+def refuse_silent_rewrite(old: Mapping[str, Any], new: SplitPlan) -> None:
+    """Raise `PolicyChangedError` where a plan of the same name was made under another policy.
+
+    ``old`` is the record of the plan so far. A plan keeps what it has placed, so under new rules it would
+    be neither the old plan nor a new one.
+    """
+    if old.get("name") != new.name:
+        return
+    changed = [
+        f"{key} {old[key]!r} → {new.record[key]!r}"
+        for key in POLICY_KEYS
+        if key in old and json.dumps(old[key], sort_keys=True) != json.dumps(new.record[key], sort_keys=True)
+    ]
+    if changed:
+        raise PolicyChangedError(
+            f"the plan {new.name!r} was made under another policy ({'; '.join(changed)}); give the new one another "
+            "name, and it will stand beside the old one"
+        )
 
 
 def relaxations(plan: SplitPlan) -> list[Relaxation]:

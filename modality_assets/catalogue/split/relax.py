@@ -151,10 +151,13 @@ def _unseen(profile: pl.DataFrame, datasets: pl.DataFrame, mending: "_Mending") 
     for row in unseen_body_parts(profile, datasets).iter_rows(named=True):
         c, part = row["modality"], row["body_part"]
         holders = mending.holders(c, part)
-        because = f"{part} is shown by {_few(holders)} alone and train has none of it"
-        mend = tuple(f"a dataset of {c} {part} in train: {text}" for text in mending.named(c, "train", part=part)[:2])
+        alone = len(holders) == 1
+        rule = "lone_body_part" if alone else "body_part_in_train"
+        because = f"{part} is shown by {_few(holders)}{' alone' if alone else ''} and train has none of it"
+        because += mending.immovable(holders)
+        mend = tuple(f"in train, {text}" for text in mending.named(c, "train", part=part))
         images = float(row["images"])
-        found.append(Relaxation("body_part_in_train", c, row["split"], 0, images, images, because, mend))
+        found.append(Relaxation(rule, c, row["split"], 0, images, images, because, mend))
     return found
 
 
@@ -185,7 +188,7 @@ class _Mending:
             text += f", which make {len(groups)} that share no patients"
         if len(groups) < DATASETS_WANTED * splits:
             text += f"; {DATASETS_WANTED} in each of {splits} splits need {DATASETS_WANTED * splits}"
-        return text + self._immovable(names)
+        return text + self.immovable(names)
 
     def narrowness(self, c: str) -> str:
         parts = sorted({part for row in self._rows[c] for part in row["body_parts"]})
@@ -193,7 +196,7 @@ class _Mending:
         text = f"{c} shows {_few(parts)}" if parts else f"no body part of {c} is known"
         if silent:
             text += f"; {_counted(silent)} without a known one"
-        return text + self._immovable([row["dataset"] for row in self._rows[c]])
+        return text + self.immovable([row["dataset"] for row in self._rows[c]])
 
     def lumpiness(self, c: str, split: str, cell: Mapping[str, Any], demands: Demands) -> str:
         rows = self._rows[c]
@@ -207,7 +210,7 @@ class _Mending:
         return (
             f"whole datasets do not divide nearer under the rules before it: {c} is in {len(rows)} datasets, and "
             f"{largest['dataset']} alone has {largest['images'] / whole:.3f} of its images"
-            + self._immovable([row["dataset"] for row in rows])
+            + self.immovable([row["dataset"] for row in rows])
         )
 
     def holders(self, c: str, part: str) -> list[str]:
@@ -233,7 +236,7 @@ class _Mending:
             texts.append(f"{row['dataset']} ({parts}{images}; {row['where']})")
         return tuple(texts)
 
-    def _immovable(self, names: Sequence[str]) -> str:
+    def immovable(self, names: Sequence[str]) -> str:
         held = [name for name in names if name in self._fixed]
         if not held or len(held) < len(names) / 2:
             return ""

@@ -25,9 +25,10 @@ SOFT_RULES = {
     "class_in_every_split": "every class is in every split",
     "two_datasets": "every class has at least two datasets in every split; datasets that share patients count as one",
     "two_body_parts": "every class shows at least two body parts in every split",
+    "body_part_in_train": "train shows every body part of a class that at least two datasets show",
     "shares": "the share of a class's images in a split is within the tolerance of the share asked for",
     "carried": "no dataset carries more than the stated share of a class's images in a split",
-    "body_part_in_train": "a body part that a class shows in another split is one that it shows in train too",
+    "lone_body_part": "a body part of a class that one dataset alone shows is in train rather than unseen",
     "spread": "manufacturers, formats and licences of a class are spread over the splits",
 }
 """In falling order: the last is given up first. The last three are weighed against each other in one objective."""

@@ -25,10 +25,13 @@ class Reasons:
         self._parts: Counter[tuple[str, str, str]] = Counter()
         self._values: Counter[tuple[str, str, str, str]] = Counter()
         self._images: Counter[tuple[str, str]] = Counter()
+        self._before: Counter[tuple[str, str]] = Counter()
         for (unit, c), what in contents.items():
             cell = (c, splits[unit])
             self._groups[cell] += 1
             self._images[cell] += what.images
+            if units[unit].split is not None:
+                self._before[cell] += what.images
             for part in what.body_parts:
                 self._parts[c, splits[unit], part] += 1
             for attribute, values in what.attributes.items():
@@ -43,12 +46,10 @@ class Reasons:
         brings = {c: what for (other, c), what in self._contents.items() if other == index}
         if not brings:
             return "has no images of any class: where it is changes nothing"
-        together = (
-            f"; together with {' and '.join(unit.datasets[1:])}, which share patients" if len(unit.datasets) > 1 else ""
-        )
-        return self._needed(index, split, brings) + together
+        together = f"; {', '.join(unit.datasets)} share patients and move as one" if len(unit.datasets) > 1 else ""
+        return self._needed(split, brings) + together
 
-    def _needed(self, index: int, split: str, brings: Mapping[str, Contents]) -> str:
+    def _needed(self, split: str, brings: Mapping[str, Contents]) -> str:
         for c in brings:
             groups = self._groups[c, split]
             if groups == 1:
@@ -61,10 +62,24 @@ class Reasons:
             if lost and len(shown) - len(lost) < BODY_PARTS_WANTED:
                 return f"without it {c} in {split} would show {len(shown) - len(lost)} body parts, not {len(shown)}"
         return (
-            self._share_reason(index, split, brings)
+            self._mending_reason(split, brings)
+            or self._share_reason(split, brings)
             or self._spread_reason(split, brings)
             or "fits the shares here, and would elsewhere: ties are broken by the seed"
         )
+
+    def _mending_reason(self, split: str, brings: Mapping[str, Contents]) -> str | None:
+        """Name the class that the split lacked most before new datasets were placed beside the earlier ones."""
+        lacking = []
+        for c in brings:
+            whole = sum(count for (name, _), count in self._before.items() if name == c)
+            if whole:
+                share = self._before[c, split] / whole
+                lacking.append((self._demands.shares[split] - share, c, share))
+        if not lacking or max(lacking)[0] <= self._demands.tolerance:
+            return None
+        _, c, share = max(lacking)
+        return f"mends {c} in {split}, which had {share:.3f} of it where {self._demands.shares[split]:.3g} is asked for"
 
     def _spread_reason(self, split: str, brings: Mapping[str, Contents]) -> str | None:
         """Name what no other dataset of the class brings to the split."""
@@ -79,7 +94,7 @@ class Reasons:
                     return f"the only dataset of {c} in {split} with the {attribute[:-1]} {', '.join(only[:3])}"
         return None
 
-    def _share_reason(self, index: int, split: str, brings: Mapping[str, Contents]) -> str | None:
+    def _share_reason(self, split: str, brings: Mapping[str, Contents]) -> str | None:
         """Name the class whose shares would suffer most from moving the unit to the best of the other splits."""
         moves = []
         for other in self._demands.filled:
