@@ -1,0 +1,111 @@
+"""Reads what the loader will need into the page cache, in the order in which it lies on the disk.
+
+A batch of random rows costs a disk many small reads; the same rows of a whole window, sorted and joined,
+are few long ones. So a thread reads one window ahead, and the loader gathers from memory. What is in the
+page cache already is not read again.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modality_assets.shards.pixel_file import read_exactly
+from modality_assets.shards.reader import ShardReader
+
+_READ_BYTES = 4 << 20
+_GAP_BYTES = 256 << 10  # shorter gaps are read through: cheaper than a seek
+
+
+class WindowWarmer:
+    """A thread that keeps the windows of ``rows`` warm, one ahead of the one in use."""
+
+    def __init__(self, reader: ShardReader, rows: NDArray[np.int64], window_rows: int, first_window: int = 0) -> None:
+        self._reader, self._rows, self._window_rows = reader, rows, window_rows
+        self._first, self._windows = first_window, -(-len(rows) // window_rows)
+        self._warm = first_window  # windows before this one are in memory, or no longer wanted
+        self._wanted = first_window + 1  # windows before this one are to be read: the first at once
+        self._stopped = False
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="shards-warmer", daemon=True)
+        self._thread.start()
+
+    def wait_for(self, last_row: int) -> None:
+        """Return when the rows up to place ``last_row`` are in memory; the window after them is begun."""
+        window = last_row // self._window_rows
+        with self._changed:
+            self._wanted = max(self._wanted, window + 2)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._warm > window or self._stopped or self._error is not None)
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End the thread, at the latest after the read in progress."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            scratch = memoryview(bytearray(_READ_BYTES))
+            for window in range(self._first, self._windows):
+                with self._changed:
+                    while self._wanted <= window and not self._stopped:
+                        self._changed.wait()
+                    if self._stopped:
+                        return
+                start = window * self._window_rows
+                self._read(self._rows[start : start + self._window_rows], scratch)
+                with self._changed:
+                    self._warm = window + 1
+                    self._changed.notify_all()
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _read(self, rows: NDArray[np.int64], scratch: memoryview) -> None:
+        for number, _, local in self._reader.by_file(np.unique(rows)):
+            file = self._reader.open_file(number)
+            begin, end = joined(*file.byte_ranges(local), _GAP_BYTES)
+            descriptor = os.open(file.path, os.O_RDONLY)
+            try:
+                for first, last in zip(begin.tolist(), end.tolist(), strict=True):
+                    for start in range(first, last, _READ_BYTES):
+                        if self._stopped:
+                            return
+                        length = min(_READ_BYTES, last - start)
+                        if not _is_cached(descriptor, start, length):
+                            read_exactly(descriptor, scratch[:length], start)
+            finally:
+                os.close(descriptor)
+
+
+def joined(begin: NDArray[np.int64], end: NDArray[np.int64], gap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Join ranges, ascending and disjoint, that are at most ``gap`` apart."""
+    if not len(begin):
+        return begin, end
+    apart = np.flatnonzero(begin[1:] - end[:-1] > gap)
+    return begin[np.concatenate([[0], apart + 1])], end[np.concatenate([apart, [len(end) - 1]])]
+
+
+def _is_cached(descriptor: int, start: int, length: int) -> bool:
+    """Say whether the first, middle and last byte are in the page cache; False where the system cannot tell."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return False
+    probe: Sequence[bytearray] = [bytearray(1)]
+    try:
+        return all(
+            os.preadv(descriptor, probe, place, os.RWF_NOWAIT) == 1
+            for place in (start, start + length // 2, start + length - 1)
+        )
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+            return False
+        raise
