@@ -21,9 +21,18 @@ from modality_assets.archives.replica.phantoms.generate import (
     revised_folders,
     write_patient,
 )
-from modality_assets.archives.replica.releases import FILES_FOLDER, DatasetRelease, Releases, read_releases, write_releases
+from modality_assets.archives.replica.releases import (
+    FILES_FOLDER,
+    DatasetRelease,
+    Releases,
+    read_releases,
+    set_release,
+    write_releases,
+)
 from modality_assets.manifest import describe, digest, publish_folder, read_manifest, staging
 from modality_assets.progress import SILENT, Progress, Task
+
+__all__ = ["ensure_content", "generator_version", "pins", "set_release"]
 
 RELEASE_DATES = {"1": "2025-03-03", "2": "2025-09-01", "3": "2026-03-02"}
 _CC0 = ("CC0 1.0 Universal", "https://creativecommons.org/publicdomain/zero/1.0/")
@@ -95,7 +104,9 @@ def _make_phantoms(folder: Path, missing: list[PhantomDataset], progress: Progre
         progress.task("Drawing phantoms", total=total, unit="images") as task,
         ProcessPoolExecutor(workers, mp_context=context) as pool,
     ):
-        staged = {dataset.name: stack.enter_context(staging(folder / FILES_FOLDER / dataset.name)) for dataset in missing}
+        staged = {
+            dataset.name: stack.enter_context(staging(folder / FILES_FOLDER / dataset.name)) for dataset in missing
+        }
         jobs: dict[Future[int], str] = {
             pool.submit(write_patient, dataset.name, patient, staged[dataset.name] / f"{patient + 1:03d}"): dataset.name
             for dataset in missing
@@ -154,7 +165,10 @@ def _releases() -> Releases:
         if dataset.revised is not None:
             uid, before, after = revised_folders(dataset)
             patient = f"{dataset.name}/{dataset.revised[1] + 1:03d}"
-            revisions[uid] = {str(dataset.release): f"{patient}/{before}", str(dataset.revised[0]): f"{patient}/{after}"}
+            revisions[uid] = {
+                str(dataset.release): f"{patient}/{before}",
+                str(dataset.revised[0]): f"{patient}/{after}",
+            }
     return Releases(RELEASE_DATES, datasets, revisions)
 
 

@@ -77,7 +77,9 @@ def read_releases(folder: Path) -> Releases | None:
         datasets = {name: DatasetRelease(**facts) for name, facts in values["datasets"].items()}
         return Releases(values["dates"], datasets, values.get("revisions", {}))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ReleaseError(f"{path}: not a description of releases ({error}); delete it to have it made again") from None
+        raise ReleaseError(
+            f"{path}: not a description of releases ({error}); delete it to have it made again"
+        ) from None
 
 
 def write_releases(folder: Path, releases: Releases) -> None:
@@ -97,7 +99,7 @@ def current_release(folder: Path, releases: Releases | None) -> int:
     return int(text)
 
 
-def switch_release(folder: Path, number: int) -> None:
+def set_release(folder: Path, number: int) -> None:
     """Serve release ``number`` from now on; raise `ReleaseError` for one that does not exist."""
     releases = read_releases(folder)
     if releases is None or str(number) not in releases.dates:

@@ -48,6 +48,15 @@ def _readable_uid(path: Path) -> str | None:
             if dataset.get("Modality") not in _MODALITIES or "PixelData" not in dataset:
                 return None
             dataset.pixel_array  # noqa: B018 - read to learn whether it can be
-        except (InvalidDicomError, ValueError, AttributeError, NotImplementedError, RuntimeError, OSError, KeyError, EOFError):
+        except (
+            InvalidDicomError,
+            ValueError,
+            AttributeError,
+            NotImplementedError,
+            RuntimeError,
+            OSError,
+            KeyError,
+            EOFError,
+        ):
             return None
     return str(dataset.SOPInstanceUID)

@@ -169,7 +169,9 @@ def pelvis(rng: np.random.Generator) -> Body:
         body.rod("cortical_bone", socket, neck_end, 17)
         body.rod("spongy_bone", socket, neck_end, 14, "cortical_bone")
         body.rod("cortical_bone", neck_end + [0, 0, 26], neck_end + [side * -12, 0, -300], 17, overlap=1.05)
-        body.rod("spongy_bone", neck_end + [0, 0, 26], neck_end + [side * -12, 0, -290], 10, "cortical_bone", overlap=1.0)
+        body.rod(
+            "spongy_bone", neck_end + [0, 0, 26], neck_end + [side * -12, 0, -290], 10, "cortical_bone", overlap=1.0
+        )
         body.rod("cortical_bone", socket + [side * -16, -18, 8], (side * 10, -52, -50), 11)
         body.rod("spongy_bone", socket + [side * -16, -18, 8], (side * 10, -52, -50), 7, "cortical_bone")
         body.rod("cortical_bone", (side * 12, -50, -54), (side * 52, 22, -88), 10)
@@ -321,9 +323,20 @@ def _spine(body: Body, rng: np.random.Generator, low: float, high: float, depth:
         body.add("cortical_bone", (0, depth + 28 * size, z), (19 * size, 13 * size, 11 * size))
         body.rod("cortical_bone", (0, depth + 30 * size, z), (rng.normal(0, 1.5), depth + 52 * size, z - 10), 5 * size)
         for side in (-1, 1):
-            body.rod("cortical_bone", (side * 8, depth + 20 * size, z), (side * 38 * size, depth + 28 * size, z), 5 * size)
-    body.rod("fluid", (0, depth + 24 * size, low - step), (0, depth + 24 * size, high), 8.5 * size, "cortical_bone", overlap=1.1)
-    body.rod("white_matter", (0, depth + 24 * size, low - step), (0, depth + 24 * size, high), 5 * size, "fluid", overlap=1.1)
+            body.rod(
+                "cortical_bone", (side * 8, depth + 20 * size, z), (side * 38 * size, depth + 28 * size, z), 5 * size
+            )
+    body.rod(
+        "fluid",
+        (0, depth + 24 * size, low - step),
+        (0, depth + 24 * size, high),
+        8.5 * size,
+        "cortical_bone",
+        overlap=1.1,
+    )
+    body.rod(
+        "white_matter", (0, depth + 24 * size, low - step), (0, depth + 24 * size, high), 5 * size, "fluid", overlap=1.1
+    )
 
 
 def _ribs(body: Body, s: float, numbers: range, lift: float = 0.0) -> None:

@@ -30,7 +30,14 @@ def hounsfield_table(rng: np.random.Generator, scanner: Tomograph) -> NDArray[np
     table = tissue_property("hu") + rng.normal(0, 4, len(tissue_property("hu"))).astype(np.float32)
     table[AIR] = HOUNSFIELD_AIR
     if scanner.contrast:
-        for tissue, agent in (("blood", 140), ("kidney", 130), ("liver", 50), ("spleen", 70), ("myocardium", 60), ("tumour", 35)):
+        for tissue, agent in (
+            ("blood", 140),
+            ("kidney", 130),
+            ("liver", 50),
+            ("spleen", 70),
+            ("myocardium", 60),
+            ("tumour", 35),
+        ):
             table[CODE[tissue]] += agent * rng.uniform(0.7, 1.2)
     return table
 
@@ -43,7 +50,9 @@ def tomogram(
     image = table[labels]
     size = labels.shape
     # Tissue is not uniform: lung most of all, where small vessels are not drawn one by one.
-    image += smooth_field(size, 2.2 / plane.spacing_mm, rng) * np.where(labels == CODE["lung"], 38, 7).astype(np.float32)
+    image += smooth_field(size, 2.2 / plane.spacing_mm, rng) * np.where(labels == CODE["lung"], 38, 7).astype(
+        np.float32
+    )
     spongy = labels == CODE["spongy_bone"]
     if spongy.any():
         image += np.where(spongy, smooth_field(size, 1.1 / plane.spacing_mm, rng) * 70, 0)
@@ -80,7 +89,9 @@ def _add_couch(image: NDArray[np.float32], labels: NDArray[np.uint8], plane: Pla
     image[free & (((depth > 0) & (depth < 3)) | ((depth > 29) & (depth < 32)))] = -180  # carbon shells
 
 
-def _noise(labels: NDArray[np.uint8], plane: Plane, scanner: Tomograph, rng: np.random.Generator) -> NDArray[np.float32]:
+def _noise(
+    labels: NDArray[np.uint8], plane: Plane, scanner: Tomograph, rng: np.random.Generator
+) -> NDArray[np.float32]:
     """Noise as filtered back-projection leaves it: grain set by the kernel, streaks where the patient is wide."""
     noise = white(labels.shape, rng)
     if scanner.kernel == "soft":

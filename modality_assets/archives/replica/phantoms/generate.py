@@ -52,7 +52,11 @@ def revised_folders(dataset: PhantomDataset) -> tuple[str, str, str]:
     release, patient, chosen = dataset.revised
     number = chosen + 1
     code = modality_code(dataset.scans[0])
-    return series_uid(dataset.name, patient, number), _folder(number, code), f"{_folder(number, code)}-revised-{release}"
+    return (
+        series_uid(dataset.name, patient, number),
+        _folder(number, code),
+        f"{_folder(number, code)}-revised-{release}",
+    )
 
 
 def _folder(number: int, code: str) -> str:

@@ -68,7 +68,10 @@ def _huffman(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def _pack(
-    codes: NDArray[np.int64], code_lengths: NDArray[np.int64], extras: NDArray[np.int32], extra_lengths: NDArray[np.int32]
+    codes: NDArray[np.int64],
+    code_lengths: NDArray[np.int64],
+    extras: NDArray[np.int32],
+    extra_lengths: NDArray[np.int32],
 ) -> bytes:
     """Write each code and its extra bits one after the other, most significant bit first, filled with ones."""
     lengths = code_lengths + extra_lengths

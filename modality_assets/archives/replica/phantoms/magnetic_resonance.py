@@ -50,7 +50,14 @@ def signal_table(rng: np.random.Generator, sequence: Sequence, magnet: Magnet) -
     t1 = t1 * (magnet.field_tesla / 1.5) ** 0.35 * rng.normal(1, 0.05, len(t1)).astype(np.float32)
     t2 = t2 * rng.normal(1, 0.05, len(t2)).astype(np.float32)
     if sequence.contrast_agent:
-        for tissue, share in (("tumour", 0.35), ("blood", 0.2), ("kidney", 0.25), ("gland", 0.7), ("spleen", 0.5), ("liver", 0.6)):
+        for tissue, share in (
+            ("tumour", 0.35),
+            ("blood", 0.2),
+            ("kidney", 0.25),
+            ("gland", 0.7),
+            ("spleen", 0.5),
+            ("liver", 0.6),
+        ):
             t1[CODE[tissue]] *= share
     e1 = np.exp(-sequence.repetition_ms / t1)
     if sequence.inversion_ms is not None:

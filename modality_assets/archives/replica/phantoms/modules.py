@@ -86,7 +86,9 @@ def series_header(dataset: PhantomDataset, patient: int, series: Series, multi_f
     header.FrameOfReferenceUID = uid_of(dataset.name, patient, "frame of reference")
     header.PositionReferenceIndicator = None
     header.AcquisitionNumber = 1
-    header.SOPClassUID = {"CT": CTImageStorage, "MR": MRImageStorage, "PT": PositronEmissionTomographyImageStorage}[header.Modality]
+    header.SOPClassUID = {"CT": CTImageStorage, "MR": MRImageStorage, "PT": PositronEmissionTomographyImageStorage}[
+        header.Modality
+    ]
     header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL" if header.Modality == "CT" else "OTHER"]
     if not isinstance(scan, EmissionScan):
         header.PatientPosition = "HFS"  # PET says it by codes
@@ -234,8 +236,16 @@ def frames_header(header: Dataset, planes: Sequence_[Plane], sources: Sequence_[
     """Turn a single-frame MR header into that of a legacy converted enhanced object: PS3.3 A.71, C.7.6.16."""
     moved = Dataset()
     for name in (
-        "ScanningSequence", "SequenceVariant", "ScanOptions", "MRAcquisitionType", "SequenceName", "RepetitionTime", "EchoTime",
-        "FlipAngle", "EchoTrainLength", "InversionTime",
+        "ScanningSequence",
+        "SequenceVariant",
+        "ScanOptions",
+        "MRAcquisitionType",
+        "SequenceName",
+        "RepetitionTime",
+        "EchoTime",
+        "FlipAngle",
+        "EchoTrainLength",
+        "InversionTime",
     ):
         if name in header:
             moved[name] = header[name]
@@ -264,7 +274,11 @@ def frames_header(header: Dataset, planes: Sequence_[Plane], sources: Sequence_[
     shared.UnassignedSharedConvertedAttributesSequence = Sequence([moved])
     kind = Dataset()
     kind.FrameType = header.ImageType
-    kind.PixelPresentation, kind.VolumetricProperties, kind.VolumeBasedCalculationTechnique = "MONOCHROME", "VOLUME", "NONE"
+    kind.PixelPresentation, kind.VolumetricProperties, kind.VolumeBasedCalculationTechnique = (
+        "MONOCHROME",
+        "VOLUME",
+        "NONE",
+    )
     shared.MRImageFrameTypeSequence = Sequence([kind])
     for number, (plane, source) in enumerate(zip(planes, sources, strict=True), 1):
         frame, position, content, conversion, unassigned = Dataset(), Dataset(), Dataset(), Dataset(), Dataset()

@@ -56,12 +56,16 @@ def _place_marker(path: NDArray[np.float32], rng: np.random.Generator) -> None:
     rows, columns = path.shape
     stencil = np.zeros(path.shape, np.uint8)
     spot = (int(columns * rng.choice([0.08, 0.86])), int(rows * rng.uniform(0.1, 0.2)))
-    cv2.putText(stencil, str(rng.choice(["L", "R"])), spot, cv2.FONT_HERSHEY_SIMPLEX, columns / 420, 1, max(1, columns // 150))
+    cv2.putText(
+        stencil, str(rng.choice(["L", "R"])), spot, cv2.FONT_HERSHEY_SIMPLEX, columns / 420, 1, max(1, columns // 150)
+    )
     path[stencil > 0] += 6.0
 
 
 def _open_field(plane: Plane, rng: np.random.Generator) -> NDArray[np.bool_]:
     field = np.zeros((plane.rows, plane.columns), bool)
-    top, bottom, left, right = (rng.uniform(0, 0.06, 4) * [plane.rows, plane.rows, plane.columns, plane.columns]).astype(int)
+    top, bottom, left, right = (
+        rng.uniform(0, 0.06, 4) * [plane.rows, plane.rows, plane.columns, plane.columns]
+    ).astype(int)
     field[top : plane.rows - bottom, left : plane.columns - right] = True
     return field

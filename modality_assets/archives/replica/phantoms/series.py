@@ -86,7 +86,9 @@ def _scanned(
             yield Series(scan, 0, "Scout", views, [localizer(body, plane, rng) for plane in views], scout=True)
         table = hounsfield_table(rng, scan.device)
         images = [tomogram(*_local(patient, plane), table, scan.device, rng) for plane in planes]
-        yield Series(scan, 0, f"{(dataset.body_part or 'body').title()} {scan.grid.size} {scan.device.kernel}", planes, images)
+        yield Series(
+            scan, 0, f"{(dataset.body_part or 'body').title()} {scan.grid.size} {scan.device.kernel}", planes, images
+        )
     elif isinstance(scan, ResonanceScan):
         for sequence in scan.sequences:
             signal = signal_table(rng, sequence, scan.device)
@@ -98,13 +100,17 @@ def _scanned(
         yield Series(scan, 0, f"PET {scan.device.tracer.upper()} AC", planes, images)
 
 
-def _radiographs(dataset: PhantomDataset, patient: Patient, scan: RadiographScan, rng: np.random.Generator) -> Iterator[Series]:
+def _radiographs(
+    dataset: PhantomDataset, patient: Patient, scan: RadiographScan, rng: np.random.Generator
+) -> Iterator[Series]:
     size, spacing = scan.grid.size, scan.grid.field_mm / scan.grid.size
     for place, angle in enumerate(scan.views):
         turn = np.radians(angle + rng.normal(0, 2.5))
         if scan.code == "MG":
             # The compressed breast is another shape of the same patient; each view compresses it anew.
-            body = REGIONS["compressed_breast"](np.random.default_rng(seed_of(dataset.name, int(rng.integers(1 << 30)), "breast")))
+            body = REGIONS["compressed_breast"](
+                np.random.default_rng(seed_of(dataset.name, int(rng.integers(1 << 30)), "breast"))
+            )
             right, down = -_Y, _X * np.cos(turn) + _Z * np.sin(turn) * 0.15
             down = down / np.linalg.norm(down)
             if place % 2:
@@ -130,7 +136,14 @@ def _planes(grid: Grid, rng: np.random.Generator, extra: int) -> list[Plane]:
     start = grid.low_mm + rng.uniform(-0.4, 0.4) * step
     field = grid.field_mm * rng.uniform(0.95, 1.08)
     return [
-        Plane(along * (start + k * step) + right * shift[0] + down * shift[1], right, down, field / grid.size, grid.size, grid.size)
+        Plane(
+            along * (start + k * step) + right * shift[0] + down * shift[1],
+            right,
+            down,
+            field / grid.size,
+            grid.size,
+            grid.size,
+        )
         for k in range(grid.slices + extra)
     ]
 

@@ -84,7 +84,13 @@ class Body:
         self.parts.append(Ellipsoid(np.asarray(centre, float), form, CODE[tissue], CODE[within], roughness))
 
     def rod(
-        self, tissue: str, start: Sequence[float], end: Sequence[float], radius: float, within: str = "muscle", overlap: float = 1.25
+        self,
+        tissue: str,
+        start: Sequence[float],
+        end: Sequence[float],
+        radius: float,
+        within: str = "muscle",
+        overlap: float = 1.25,
     ) -> None:
         """Add an ellipsoid that reaches from ``start`` to ``end``: a bone, a vessel, a piece of a rib."""
         first, last = np.asarray(start, float), np.asarray(end, float)
@@ -165,11 +171,15 @@ class Body:
             np.maximum(before, np.where(half_chord > 0, end, before), out=reached[key][window])
         return np.maximum(total, 0)
 
-    def _warped(self, u: NDArray[np.float32], v: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _warped(
+        self, u: NDArray[np.float32], v: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Bend the grid smoothly, so that ellipsoids become organs."""
         p, k = self._warp_phases, 2 * np.pi / self._warp_lengths
         amplitude = self.warp_mm / 2
-        shift_u = amplitude * (np.sin(k[0] * v + p[0]) + np.sin(k[1] * v + p[1]))[:, None] + amplitude / 2 * np.sin(k[4] * u + p[4])
+        shift_u = amplitude * (np.sin(k[0] * v + p[0]) + np.sin(k[1] * v + p[1]))[:, None] + amplitude / 2 * np.sin(
+            k[4] * u + p[4]
+        )
         shift_v = amplitude * (np.sin(k[2] * u + p[2]) + np.sin(k[3] * u + p[3]))[None, :] + (
             amplitude / 2 * np.sin(k[5] * v + p[5])[:, None]
         )
@@ -182,7 +192,9 @@ class Body:
             return total
         for vector, phase in zip(self._wave_vectors, self._wave_phases, strict=True):
             start = float(vector @ plane.origin + phase)
-            total += np.sin(np.float32(vector @ plane.right) * grid_u + np.float32(vector @ plane.down) * grid_v + np.float32(start))
+            total += np.sin(
+                np.float32(vector @ plane.right) * grid_u + np.float32(vector @ plane.down) * grid_v + np.float32(start)
+            )
         return total * np.float32(np.sqrt(2 / _WAVES))
 
 

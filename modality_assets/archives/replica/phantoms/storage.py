@@ -21,7 +21,13 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import format_number_as_ds
 
-from modality_assets.archives.replica.phantoms.acquisition import EmissionScan, PhantomDataset, ResonanceScan, Storage, TomographyScan
+from modality_assets.archives.replica.phantoms.acquisition import (
+    EmissionScan,
+    PhantomDataset,
+    ResonanceScan,
+    Storage,
+    TomographyScan,
+)
 from modality_assets.archives.replica.phantoms.identity import uid_of
 from modality_assets.archives.replica.phantoms.jpeg_lossless import encode_jpeg_lossless
 from modality_assets.archives.replica.phantoms.modules import frames_header, place_image, series_header
@@ -84,9 +90,25 @@ def write_capture(dataset: PhantomDataset, patient: int, series: Series, folder:
     screen[6:10, 8:120] = screen[284:288, 8:200] = 210  # the bars of a user interface
     capture = Dataset()
     for name in (
-        "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge", "PatientIdentityRemoved", "DeidentificationMethod",
-        "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "StudyDescription",
-        "Manufacturer", "Modality", "SeriesDate", "SeriesTime", "BodyPartExamined",
+        "PatientName",
+        "PatientID",
+        "PatientBirthDate",
+        "PatientSex",
+        "PatientAge",
+        "PatientIdentityRemoved",
+        "DeidentificationMethod",
+        "StudyInstanceUID",
+        "StudyDate",
+        "StudyTime",
+        "StudyID",
+        "AccessionNumber",
+        "ReferringPhysicianName",
+        "StudyDescription",
+        "Manufacturer",
+        "Modality",
+        "SeriesDate",
+        "SeriesTime",
+        "BodyPartExamined",
     ):
         if name in header:
             capture[name] = header[name]
