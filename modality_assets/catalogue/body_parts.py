@@ -187,6 +187,7 @@ def body_part_of(text: str | None, *, in_header: bool) -> str | None:
     else it is prose such as a series description. Choices joined by '|' count by their first.
     """
     words = re.sub(r"[^A-Z0-9]+", " ", (text or "").split("|")[0].upper()).strip()
+    words = re.sub(r"\b(?:HEAD|FEET) (?:IN|FIRST)\b", "", words)  # how the patient lies, not what is shown
     if words.lower() in ("multiple", "unknown"):
         return "multiple" if words == "MULTIPLE" else None
     if not words:

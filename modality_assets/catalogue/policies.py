@@ -129,15 +129,15 @@ def annotation_mask() -> Refusal:
     return pl.col("series_description").str.contains(_MASK), "an annotator's mask, not an image"
 
 
-def ct_scout() -> Refusal:
-    """A CT scout by ImageType (0008,0008) value 3 or by its description. It is a radiograph in all but its tag.
+def scout() -> Refusal:
+    """A scout labelled CT or PT, by ImageType (0008,0008) or description: a radiograph in all but its tag.
 
     Localizers of MR are MR, so they stay.
     """
     says_so = _any(
         pl.col("image_type").str.contains(r"(?i)\bLOCALIZER\b"), pl.col("series_description").str.contains(_SCOUT)
     )
-    return (pl.col("modality") == "CT") & says_so, "a CT scout or localizer"
+    return pl.col("modality").is_in(["CT", "PT"]) & says_so, "a scout or localizer labelled CT or PT"
 
 
 def short_ct_series() -> Refusal:
@@ -182,7 +182,7 @@ POLICIES = (
     Policy(sop_class_contradiction),
     Policy(secondary_capture),
     Policy(annotation_mask),
-    Policy(ct_scout),
+    Policy(scout),
     Policy(short_ct_series),
     Policy(non_commercial_licence, on=False),
 )
