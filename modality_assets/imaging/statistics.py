@@ -1,0 +1,67 @@
+"""The facts of one frame's intensities, and the frame with its minimum taken off, ready to be resized."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import cv2
+import numpy as np
+
+from modality_assets.imaging.frames import Frame
+
+GRID_PIXELS = 1 << 14
+"""Percentiles are those of a regular grid of about this many pixels: of all pixels up to 128 x 128."""
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 0.01, 0.99
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Of stored values, after inversion; mean and std of all pixels, percentiles of those that are not padding."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    p01: float
+    p99: float
+
+
+def measure(frame: Frame) -> tuple[Statistics, np.ndarray]:
+    """Return the statistics of ``frame.stored`` and (rows, columns) float32 of stored - minimum.
+
+    The difference is exact for integers of up to 16 bits, and to 6e-8 of the image's range for all else.
+    """
+    stored = frame.stored
+    if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
+        return _measure_short(stored, frame.padding)
+    values = np.asarray(stored, np.float64)
+    low, high = float(values.min()), float(values.max())
+    first, last = _percentiles(values, 0, frame.padding)
+    statistics = Statistics(low, high, float(values.mean()), float(values.std()), first, last)
+    return statistics, np.subtract(values, low).astype(np.float32)
+
+
+def _measure_short(stored: np.ndarray, padding: tuple[float, float] | None) -> tuple[Statistics, np.ndarray]:
+    """Integer arithmetic of 16 bits and OpenCV's sums: an eighth of the time that float64 takes."""
+    if stored.dtype.itemsize == 1:
+        stored = stored.astype(np.int16)
+    low, high, _, _ = cv2.minMaxLoc(stored)
+    bits = stored.view(np.uint16)
+    above = bits - np.uint16(int(low) & 0xFFFF)  # modulo 2^16, so right for signed values too
+    mean = float(cv2.mean(above)[0])
+    square = float(cv2.norm(above, cv2.NORM_L2SQR)) / above.size
+    first, last = _percentiles(above, low, padding)
+    statistics = Statistics(low, high, low + mean, sqrt(max(0.0, square - mean * mean)), first, last)
+    return statistics, above.astype(np.float32)
+
+
+def _percentiles(values: np.ndarray, offset: float, padding: tuple[float, float] | None) -> tuple[float, float]:
+    """Return the 1st and 99th percentile of ``values`` + ``offset`` on the grid, padding left out."""
+    step = max(1, int(sqrt(values.size / GRID_PIXELS)))
+    grid = values[::step, ::step].ravel()
+    if padding is not None:
+        kept = grid[(grid < padding[0] - offset) | (grid > padding[1] - offset)]
+        grid = kept if kept.size else grid
+    places = tuple(round(share * (grid.size - 1)) for share in (LOW_PERCENTILE, HIGH_PERCENTILE))
+    ordered = np.partition(grid, places)
+    return float(ordered[places[0]]) + offset, float(ordered[places[1]]) + offset

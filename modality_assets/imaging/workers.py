@@ -1,0 +1,316 @@
+"""Worker processes that contain what files can do: a crash, a hang or a flood of memory costs one worker.
+
+A pool starts its workers when they are first needed and keeps them for the next dataset. Each has a queue of two
+batches, so that it never waits for the parent. When one is lost, the file it was at is refused with the reason,
+and the rest of its batches is given out again.
+"""
+
+import atexit
+import contextlib
+import json
+import mmap
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+from modality_assets.imaging.batch import FileRecord, FileToDecode, refusal
+from modality_assets.imaging.errors import (
+    DecoderCrashError,
+    DecoderTimeoutError,
+    ImagingError,
+    WorkerStartError,
+)
+from modality_assets.imaging.worker import HEARTBEAT
+
+DEFAULT_MEMORY_LIMIT = 2 << 30
+"""Bytes that one worker may use beyond what it has after its start."""
+
+DEFAULT_TIME_LIMIT = 30.0
+"""Seconds within which a worker must finish the next frame."""
+
+_START_SECONDS = 60.0
+_QUEUE = 2
+_LOOK_SECONDS = 0.1
+_MOST_TRIES = 3
+_ROOT = Path(__file__).resolve().parents[2]
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from modality_assets.imaging.worker import main; main()"
+
+
+@dataclass
+class Batch:
+    """Files that one worker decodes into one part file, which must not exist yet."""
+
+    files: list[FileToDecode]
+    part: Path
+    tries: int = 0
+
+
+class Piece(NamedTuple):
+    """Records of finished files; their pixels lie in ``part``, which is None where there are none, in this order."""
+
+    part: Path | None
+    records: list[FileRecord]
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    heartbeat: mmap.mmap
+    lifeline: int
+    errors: IO[bytes]
+    batches: deque[Batch] = field(default_factory=deque)
+    records: list[FileRecord] = field(default_factory=list)
+    unread: bytes = b""
+    seen: bytes = b""
+    since: float = 0.0
+    ready: bool = False
+    timed_out: bool = False
+
+    def lines(self) -> Iterator[dict[str, Any]] | None:
+        """Return what arrived, or None when the process has closed its end."""
+        assert self.process.stdout is not None
+        try:
+            found = os.read(self.process.stdout.fileno(), 1 << 20)
+        except BlockingIOError:
+            return iter(())
+        if not found:
+            return None
+        self.since = time.monotonic()
+        *whole, self.unread = (self.unread + found).split(b"\n")
+        return (json.loads(line) for line in whole)
+
+    def give(self, batch: Batch, size: int, aspect: str) -> None:
+        """Queue a batch. A worker that is gone is found out when its output ends."""
+        if not self.batches:
+            self.since = time.monotonic()
+        self.batches.append(batch)
+        request = {"part": str(batch.part), "files": batch.files, "size": size, "aspect": aspect}
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def is_stuck(self, time_limit: float) -> bool:
+        """Whether nothing has moved for ``time_limit`` seconds although there is work."""
+        beat = bytes(self.heartbeat[:])
+        if beat != self.seen or not self.batches:
+            self.seen, self.since = beat, time.monotonic()
+        return time.monotonic() - self.since > (time_limit if self.ready else _START_SECONDS)
+
+    def end(self) -> int:
+        """End the process; return its exit status, negative for a signal."""
+        self.process.kill()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+        status = self.process.wait()
+        os.close(self.lifeline)
+        self.heartbeat.close()
+        return status
+
+
+class DecodingPool:
+    """Worker processes for decoding; a context manager. One work at a time; further callers wait.
+
+    ``workers`` defaults to the cores that this process may use; ``memory_limit`` is in bytes, ``time_limit`` in
+    seconds per frame; ``modules`` are imported by each worker besides its own.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
+        time_limit: float = DEFAULT_TIME_LIMIT,
+        modules: Sequence[str] = (),
+    ) -> None:
+        self.workers = workers or available_cores()
+        self.memory_limit = memory_limit
+        self.time_limit = time_limit
+        self.modules = tuple(modules)
+        self.lost = 0
+        """Workers that files have cost so far."""
+        self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; a later call of `decode` starts new ones."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().end()
+
+    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+        """Decode ``batches`` and give their records, piece by piece, in no particular order.
+
+        Every file gets one record. Raises `WorkerStartError` where no worker can be started.
+        """
+        with self._lock:
+            run = _Run(self, deque(batches), size, aspect)
+            run.workers, self._idle = self._idle, []
+            try:
+                yield from run.pieces()
+            finally:
+                for worker in run.workers:
+                    if worker.batches or not worker.ready:  # the caller stopped half-way, or an error did
+                        worker.end()
+                    else:
+                        self._idle.append(worker)
+
+    def start_worker(self) -> _Worker:
+        """Start one worker process, without waiting until it is ready."""
+        lifeline, kept = os.pipe()
+        with tempfile.TemporaryFile() as shared:
+            shared.truncate(HEARTBEAT.size)
+            heartbeat = mmap.mmap(shared.fileno(), HEARTBEAT.size)
+            HEARTBEAT.pack_into(heartbeat, 0, -1, 0)
+            descriptors = {"heartbeat": shared.fileno(), "lifeline": lifeline}
+            options = {**descriptors, "memory_limit": self.memory_limit, "modules": self.modules}
+            errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
+            single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), json.dumps(options)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    pass_fds=list(descriptors.values()),
+                    env=os.environ | single,
+                )
+            except OSError as error:
+                os.close(kept)
+                raise WorkerStartError(
+                    f"no worker process could be started ({error}); see the limits of this user"
+                ) from None
+            finally:
+                os.close(lifeline)
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        return _Worker(process, heartbeat, kept, errors, since=time.monotonic())
+
+
+class _Run:
+    """One work: which batches wait, which worker has which."""
+
+    def __init__(self, pool: DecodingPool, waiting: deque[Batch], size: int, aspect: str) -> None:
+        self.pool, self.waiting, self.size, self.aspect = pool, waiting, size, aspect
+        self.workers: list[_Worker] = []
+        self.retried: set[int] = set()
+
+    def pieces(self) -> Iterator[Piece]:
+        while self.waiting or any(worker.batches for worker in self.workers):
+            self._hand_out()
+            with selectors.DefaultSelector() as selector:
+                for worker in self.workers:
+                    assert worker.process.stdout is not None
+                    selector.register(worker.process.stdout, selectors.EVENT_READ, worker)
+                arrived = [key.data for key, _ in selector.select(_LOOK_SECONDS)]
+            for worker in arrived:
+                yield from self._receive(worker)
+            for worker in [one for one in self.workers if one.is_stuck(self.pool.time_limit)]:
+                worker.timed_out = True
+                yield from self._bury(worker)
+
+    def _hand_out(self) -> None:
+        for depth in range(_QUEUE):  # everyone gets a first batch before anyone gets a second
+            for worker in self.workers:
+                if self.waiting and len(worker.batches) == depth:
+                    worker.give(self.waiting.popleft(), self.size, self.aspect)
+            while depth == 0 and self.waiting and len(self.workers) < self.pool.workers:
+                self.workers.append(self.pool.start_worker())
+                self.workers[-1].give(self.waiting.popleft(), self.size, self.aspect)
+
+    def _receive(self, worker: _Worker) -> Iterator[Piece]:
+        lines = worker.lines()
+        if lines is None:
+            yield from self._bury(worker)
+            return
+        for line in lines:
+            if "record" in line:
+                worker.records.append(FileRecord(*line["record"]))
+            elif "done" in line:
+                yield Piece(worker.batches.popleft().part, worker.records)
+                worker.records = []
+            else:
+                worker.ready = True
+
+    def _bury(self, worker: _Worker) -> Iterator[Piece]:
+        """Take a lost worker away: keep what it finished, refuse the file it was at, give the rest out again."""
+        self.workers.remove(worker)
+        at, _ = HEARTBEAT.unpack(worker.heartbeat[:])
+        if not worker.timed_out:  # let a process that is ending say why
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.process.wait(5)
+        status = worker.end()
+        if not worker.ready:
+            raise WorkerStartError(f"a worker process did not start: {_tail(worker.errors)}")
+        self.pool.lost += 1
+        if not worker.batches:
+            return
+        batch = worker.batches.popleft()
+        yield Piece(batch.part, worker.records)
+        done = {record.number for record in worker.records}
+        rest = [file for file in batch.files if file.number not in done]
+        blamed = next((file for file in rest if file.number == at), None)
+        again = Batch(rest, batch.part.with_name(f"{batch.part.name}+"), batch.tries + 1)
+        if blamed is None and again.tries >= _MOST_TRIES:
+            blamed = rest[0]
+        if blamed and status == -signal.SIGKILL and not worker.timed_out and blamed.number not in self.retried:
+            self.retried.add(blamed.number)  # someone else ended it, perhaps for want of memory in all: once more
+            blamed = None
+        if blamed:
+            error = _loss(Path(blamed.path).name, worker.timed_out, status, self.pool.time_limit)
+            yield Piece(None, [refusal(blamed.number, error)])
+            again.files.remove(blamed)
+        worker.batches.appendleft(again)
+        self.waiting.extendleft(reversed([one for one in worker.batches if one.files]))
+
+
+def _loss(name: str, timed_out: bool, status: int, time_limit: float) -> ImagingError:
+    if timed_out:
+        return DecoderTimeoutError(f"{name}: no frame was finished within {time_limit:g} s")
+    try:
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    except ValueError:
+        how = f"signal {-status}"
+    return DecoderCrashError(f"{name}: decoding it ended the worker process ({how})")
+
+
+def _tail(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    lines = errors.read()[-4000:].decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_shared: dict[int, DecodingPool] = {}
+
+
+def shared_pool(workers: int | None = None) -> DecodingPool:
+    """Return this process's pool of ``workers``, made when first asked for and closed when the process ends."""
+    count = workers or available_cores()
+    if count not in _shared:
+        _shared[count] = DecodingPool(count)
+        atexit.register(_shared[count].close)
+    return _shared[count]
