@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from modality_assets.catalogue.decisions import decide
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -94,3 +95,14 @@ def idc_raw_collections(idc_collections_index: pl.DataFrame) -> pl.DataFrame:
         ),
         RAW_COLLECTION_SCHEMA,
     )
+
+
+@pytest.fixture(scope="session")
+def idc_decided(idc_raw_series: pl.DataFrame, idc_raw_collections: pl.DataFrame) -> tuple[pl.DataFrame, Any]:
+    """The real index, decided on: the series table and the counts of the policies."""
+    return decide(idc_raw_series, idc_raw_collections)
+
+
+@pytest.fixture(scope="session")
+def idc_series(idc_decided: tuple[pl.DataFrame, Any]) -> pl.DataFrame:
+    return idc_decided[0]

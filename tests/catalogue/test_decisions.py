@@ -96,20 +96,17 @@ def test_no_row_is_dropped_and_the_order_of_rows_decides_nothing(rows, seed):
     )
 
 
-def test_the_real_index_is_decided_on_in_seconds_and_every_series_is_there(
-    idc_raw_series, idc_raw_collections, tmp_path
-):
+def test_the_real_index_is_decided_on_and_written_in_seconds(idc_raw_series, idc_raw_collections, tmp_path):
     start = time.process_time()
     series, _ = decide(idc_raw_series, idc_raw_collections)
     series.write_parquet(tmp_path / "series.parquet")
-    seconds = time.process_time() - start
+    assert time.process_time() - start < 15  # 4 s of processor time on an idle machine
     assert series.height == idc_raw_series.height > 1_000_000
     assert series["reason"].null_count() == 0
-    assert seconds < 15  # 4 s of processor time on an idle machine
 
 
-def test_the_counts_on_the_real_index_agree_with_ones_made_row_by_row(idc_index, idc_raw_series, idc_raw_collections):
-    series, counts = decide(idc_raw_series, idc_raw_collections)
+def test_the_counts_on_the_real_index_agree_with_ones_made_row_by_row(idc_index, idc_decided):
+    series, counts = idc_decided
     columns = ("collection_id", "Modality", "SOPClassUID", "instanceCount", "analysis_result_id", "license_short_name")
     own = dict.fromkeys(("all", "class", "raw", "capture", "contradiction", "short", "simulated", "analysis", "nc"), 0)
     images = dict.fromkeys(("CT", "MR", "PT", "XR"), 0)
