@@ -1,0 +1,1 @@
+"""Networks, the training loop and predictions; needs torch, torchvision, numpy and safetensors alone."""

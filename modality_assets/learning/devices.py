@@ -1,0 +1,63 @@
+"""Where a run computes, with which precision, and how repeatable it is there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from torch.utils import deterministic
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called ``name``; 'auto' is this rank's CUDA GPU where there is one, else the CPU."""
+    if name == "auto":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
+    """Return the type in which convolutions and matrix products run, None for plain float32.
+
+    'auto' is bf16 on GPUs that have it, fp16 on older ones, and float32 on the CPU: there bf16 is only
+    faster where the processor has instructions for it, and gives other weights on each kind of processor.
+    """
+    if precision == "auto":
+        if device.type != "cuda":
+            return None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+@contextmanager
+def repeatable(device: torch.device, threads: int | None) -> Iterator[None]:
+    """Make the same seed give the same weights within this block, and leave PyTorch as it was afterwards.
+
+    On the CPU that needs deterministic algorithms and the same number of threads: the order in which
+    sums are split over threads changes the last bits. ``threads`` None keeps the number in force. On a
+    GPU the fastest algorithms are chosen instead, and repeated runs agree only to rounding.
+    """
+    algorithms, fill = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    threads_before, benchmark = torch.get_num_threads(), torch.backends.cudnn.benchmark
+    try:
+        if device.type == "cpu":
+            torch.use_deterministic_algorithms(True)
+            deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a search for bugs that costs time
+            if threads is not None and threads != threads_before:
+                torch.set_num_threads(threads)
+        else:
+            torch.backends.cudnn.benchmark = True
+        yield
+    finally:
+        torch.use_deterministic_algorithms(algorithms)
+        deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        torch.backends.cudnn.benchmark = benchmark
+        if torch.get_num_threads() != threads_before:
+            torch.set_num_threads(threads_before)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that the device has no memory left; the CPU's allocator raises a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)
