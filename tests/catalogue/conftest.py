@@ -1,12 +1,13 @@
 """Small raw tables, and the real index of the Imaging Data Commons, which its package ships."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any
 
 import polars as pl
 import pytest
 
+from modality_assets.archives.idc import IdcArchive
 from modality_assets.catalogue.decisions import decide
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 
@@ -49,52 +50,20 @@ def idc_index() -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def idc_collections_index() -> pl.DataFrame:
-    return pl.read_parquet(str(resources.files("idc_index_data").joinpath("collections_index.parquet")))
+def idc_archive() -> Iterator[IdcArchive]:
+    archive = IdcArchive()
+    yield archive
+    archive.close()
 
 
 @pytest.fixture(scope="session")
-def idc_raw_series(idc_index: pl.DataFrame) -> pl.DataFrame:
-    return conform(
-        idc_index.select(
-            dataset="collection_id",
-            patient_id="PatientID",
-            study_uid="StudyInstanceUID",
-            series_uid="SeriesInstanceUID",
-            modality_tag="Modality",
-            sop_class_uid="SOPClassUID",
-            transfer_syntax_uid="TransferSyntaxUID",
-            photometric="PhotometricInterpretation",
-            body_part_raw="BodyPartExamined",
-            manufacturer="Manufacturer",
-            manufacturer_model="ManufacturerModelName",
-            series_description="SeriesDescription",
-            format=pl.lit("DICOM"),
-            instances="instanceCount",
-            planned_images="instanceCount",
-            size_bytes=(pl.col("series_size_MB") * 1e6).round(),
-            licence="license_short_name",
-            first_release="series_init_idc_version",
-            revised_release="series_revised_idc_version",
-            analysis_result=pl.col("analysis_result_id").is_not_null(),
-            archive_ref="series_aws_url",
-        ),
-        RAW_SERIES_SCHEMA,
-    )
+def idc_raw_series(idc_archive: IdcArchive) -> pl.DataFrame:
+    return idc_archive.list_series()
 
 
 @pytest.fixture(scope="session")
-def idc_raw_collections(idc_collections_index: pl.DataFrame) -> pl.DataFrame:
-    return conform(
-        idc_collections_index.select(
-            dataset="collection_id",
-            title="collection_name",
-            doi=pl.col("sources").list.eval(pl.element().struct.field("source_doi")).list.join("; "),
-            archive=pl.lit("idc"),
-            tumour_locations="tumor_locations",
-        ),
-        RAW_COLLECTION_SCHEMA,
-    )
+def idc_raw_collections(idc_archive: IdcArchive) -> pl.DataFrame:
+    return idc_archive.list_collections()
 
 
 @pytest.fixture(scope="session")

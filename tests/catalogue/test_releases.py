@@ -1,5 +1,7 @@
+import polars as pl
 import pytest
 
+from modality_assets.archives.releases import idc_history, series_at
 from modality_assets.catalogue.decisions import decide
 from modality_assets.catalogue.releases import as_of, datasets_by_release
 from modality_assets.catalogue.series import CatalogueError
@@ -55,3 +57,23 @@ def test_deciding_on_an_old_release_keeps_what_deciding_on_all_of_it_keeps(
     then, _ = decide(early, idc_raw_collections)
     assert then.select("series_uid", "kept").equals(as_of(idc_series, "1", RELEASES).select("series_uid", "kept"))
     assert then.filter("kept")["dataset"].n_unique() == 21
+
+
+@pytest.mark.parametrize(
+    ("release", "there", "gone"), [(11, "apollo_5_luad", "apollo"), (12, "cptac_luad", "apollo_5_luad")]
+)
+def test_deciding_on_what_a_real_release_served_keeps_the_datasets_counted_row_by_row(
+    idc_archive, idc_index, idc_raw_collections, release, there, gone
+):
+    served = series_at(idc_history(idc_archive.index), release)
+    series, _ = decide(served, idc_raw_collections, {"retired_collection": False})
+    found = set(series.filter("kept")["dataset"])
+    own = set()
+    current = idc_index.select("collection_id", "Modality", "series_revised_idc_version", first=pl.lit(99))
+    prior = idc_archive.index.prior(["collection_id", "Modality", "min_idc_version", "max_idc_version"])
+    for dataset, tag, since, until in [*current.iter_rows(), *prior.iter_rows()]:
+        if since <= release <= until and tag in ("CT", "MR", "PT", "CR", "DX", "MG"):
+            own.add(dataset)
+    assert found == own - {"victre", "gbm_dsc_mri_dro"}
+    assert there in found
+    assert gone not in found
