@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 SERIES_FIELDS = (
     "SeriesInstanceUID", "StudyInstanceUID", "PatientID", "Collection", "Modality", "ProtocolName", "SeriesDate",
-    "SeriesDescription", "SeriesNumber", "BodyPartExamined", "Manufacturer", "ManufacturerModelName", "SoftwareVersions",
-    "ImageCount", "FileSize", "TimeStamp", "DateReleased", "StudyDate", "StudyDesc", "LicenseName", "LicenseURI",
-    "CollectionURI", "ThirdPartyAnalysis",
+    "SeriesDescription", "SeriesNumber", "BodyPartExamined", "Manufacturer", "ManufacturerModelName",
+    "SoftwareVersions", "ImageCount", "FileSize", "TimeStamp", "DateReleased", "StudyDate", "StudyDesc",
+    "LicenseName", "LicenseURI", "CollectionURI", "ThirdPartyAnalysis",
 )  # fmt: skip
 """The fields of `getSeries` in their order."""
 

@@ -71,7 +71,7 @@ def generator_version(dataset: str) -> str:
     if dataset == samples.DATASET:
         return digest([pydicom.__version__, Path(samples.__file__).read_text()])
     package = Path(importlib.import_module(definitions.__package__ or "").__file__ or "").parent
-    sources = {path.name: path.read_text() for path in sorted(package.glob("*.py"))}
+    sources = {path.relative_to(package).as_posix(): path.read_text() for path in sorted(package.rglob("*.py"))}
     return digest([dataset, sources])
 
 

@@ -177,14 +177,14 @@ def _records(instances: list[Instance], releases: Releases | None, release: int,
         if releases is None or releases.shows(collection, release):
             groups[collection, instance.header["SeriesInstanceUID"]].append(instance)
     records = {}
-    for (collection, uid), files in groups.items():
+    for (collection, uid), found in groups.items():
         dataset = (releases.datasets.get(collection) if releases else None) or DatasetRelease()
         version = releases.folder_of(uid, release) if releases else None
-        if version is not None:
-            files = [file for file in files if file.path.startswith(version[1] + "/")]
+        files = sorted(
+            (file for file in found if version is None or file.path.startswith(f"{version[1]}/")), key=_order
+        )
         if not files:
             continue
-        files.sort(key=_order)
         newest = max(file.modified_utc for file in files)
         if releases is None:
             released = revised = datetime.fromtimestamp(newest, UTC)

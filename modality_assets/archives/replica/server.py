@@ -60,7 +60,7 @@ def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
 
 @contextmanager
 def running_server(folder: Path, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve ``folder`` from a thread and give the base URL, `http://host:port/nbia-api/services/v4/`; stop at the end."""
+    """Serve ``folder`` from a thread and give `http://host:port/nbia-api/services/v4/`; stop at the end."""
     server = _server(create_app(folder))
     with _listening(host, port) as listener:
         thread = threading.Thread(

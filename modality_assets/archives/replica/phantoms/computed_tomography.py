@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from modality_assets.archives.replica.phantoms.noise import smooth_field, white
+from modality_assets.archives.replica.phantoms.noise import blurred, smooth_field, white
 from modality_assets.archives.replica.phantoms.shapes import Body, Plane
 from modality_assets.archives.replica.phantoms.tissues import AIR, CODE, attenuation_per_cm, tissue_property
 
@@ -58,7 +57,7 @@ def tomogram(
         image += np.where(spongy, smooth_field(size, 1.1 / plane.spacing_mm, rng) * 70, 0)
     _add_couch(image, labels, plane, scanner.couch)
     blur = 0.9 if scanner.kernel == "soft" else 0.45
-    image = cv2.GaussianBlur(image, (0, 0), max(blur / plane.spacing_mm, 0.35))
+    image = blurred(image, max(blur / plane.spacing_mm, 0.35))
     image += _noise(labels, plane, scanner, rng)
     if scanner.outside_hu is not None:
         u, v = plane.axes()
@@ -95,11 +94,11 @@ def _noise(
     """Noise as filtered back-projection leaves it: grain set by the kernel, streaks where the patient is wide."""
     noise = white(labels.shape, rng)
     if scanner.kernel == "soft":
-        noise = cv2.GaussianBlur(noise, (0, 0), 1.1)
+        noise = blurred(noise, 1.1)
     else:
-        noise -= 0.75 * cv2.GaussianBlur(noise, (0, 0), 1.2)
+        noise -= 0.75 * blurred(noise, 1.2)
     noise /= noise.std()
-    streaks = cv2.GaussianBlur(white(labels.shape, rng), (0, 0), sigmaX=9, sigmaY=0.8)
+    streaks = blurred(white(labels.shape, rng), 9, 0.8)
     dense = (labels != AIR).mean(axis=1, dtype=np.float32)[:, None]
     strength = 0.45 + 0.9 * float((labels != AIR).mean())
     return scanner.noise_hu * (strength * noise + 0.9 * dense * streaks / streaks.std())

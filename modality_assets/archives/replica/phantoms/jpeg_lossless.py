@@ -58,7 +58,7 @@ def _huffman(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
         used.append((used[0] + 1) % _SIZES)
     lengths, codes = np.zeros(_SIZES, np.int64), np.zeros(_SIZES, np.int64)
     # Four sizes share the front with two-bit and three-bit codes where there are many sizes.
-    plan = [2, 2, 2, 3] + list(range(4, 17)) if len(used) > 4 else list(range(1, len(used) + 1))
+    plan = [2, 2, 2, 3, *range(4, 17)] if len(used) > 4 else list(range(1, len(used) + 1))
     code, previous = 0, plan[0]
     for size, length in zip(used, plan, strict=False):
         code <<= length - previous

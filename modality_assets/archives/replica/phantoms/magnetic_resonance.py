@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from modality_assets.archives.replica.phantoms.noise import smooth_field, white
+from modality_assets.archives.replica.phantoms.noise import blurred, smooth_field, white
 from modality_assets.archives.replica.phantoms.shapes import Body, Plane
 from modality_assets.archives.replica.phantoms.tissues import CODE, tissue_property
 
@@ -77,14 +76,14 @@ def signal_table(rng: np.random.Generator, sequence: Sequence, magnet: Magnet) -
 def resonance_image(
     body: Body, plane: Plane, table: NDArray[np.float32], magnet: Magnet, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return one slice in units of a bright tissue's signal, magnitude image: (rows, columns) float32, never negative."""
+    """Return the magnitude of one slice, 1 being the signal of a bright tissue: (rows, columns) float32 >= 0."""
     labels = body.cut(plane)
     signal = table[labels]
     signal *= 1 + 0.05 * smooth_field(labels.shape, 2.4 / plane.spacing_mm, rng)
-    signal = cv2.GaussianBlur(signal, (0, 0), max(0.55 / plane.spacing_mm, 0.5))
+    signal = blurred(signal, max(0.55 / plane.spacing_mm, 0.5))
     signal *= _bias_field(plane, magnet, rng)
     ghost = np.roll(signal, signal.shape[0] // 3, axis=0) + np.roll(signal, -signal.shape[0] // 3, axis=0)
-    signal += np.float32(rng.uniform(0, 0.018)) * cv2.GaussianBlur(ghost, (0, 0), 2.5)
+    signal += np.float32(rng.uniform(0, 0.018)) * blurred(ghost, 2.5)
     real = signal + magnet.noise * white(labels.shape, rng)
     imaginary = magnet.noise * white(labels.shape, rng)
     return np.hypot(real, imaginary)
@@ -95,6 +94,7 @@ def _bias_field(plane: Plane, magnet: Magnet, rng: np.random.Generator) -> NDArr
     v = np.linspace(-1, 1, plane.rows, dtype=np.float32)[:, None]
     if magnet.surface_coil:
         height = np.float32(rng.choice([-1.0, 1.0]))
-        return 1.9 / (0.75 + 0.8 * (u**2 + (v - height) ** 2)) ** 1.1
+        return np.asarray(1.9 / (0.75 + 0.8 * (u**2 + (v - height) ** 2)) ** 1.1, np.float32)
     a, b, c, d = rng.normal(0, magnet.bias, 4).astype(np.float32)
-    return np.exp(0.6 * a * u + 0.6 * b * v + 0.5 * c * u * v - 0.5 * abs(d) * (u**2 + v**2))
+    field = np.exp(0.6 * a * u + 0.6 * b * v + 0.5 * c * u * v - 0.5 * abs(d) * (u**2 + v**2))
+    return np.asarray(field, np.float32)

@@ -1,15 +1,10 @@
 """The attributes that each kind of DICOM object must have, beside its pixels: PS3.3 A.2 to A.26."""
 
-from collections.abc import Sequence as Sequence_
-
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
-    ComputedRadiographyImageStorage,
     CTImageStorage,
-    DigitalMammographyXRayImageStorageForPresentation,
-    DigitalXRayImageStorageForPresentation,
     LegacyConvertedEnhancedMRImageStorage,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
@@ -24,32 +19,11 @@ from modality_assets.archives.replica.phantoms.acquisition import (
     Scan,
     TomographyScan,
 )
+from modality_assets.archives.replica.phantoms.codes import MAY_BE_PAIRED, code_item
 from modality_assets.archives.replica.phantoms.identity import seed_of, uid_of
+from modality_assets.archives.replica.phantoms.radiograph_modules import radiograph_attributes
 from modality_assets.archives.replica.phantoms.series import Series
 from modality_assets.archives.replica.phantoms.shapes import Plane
-
-RADIOGRAPH_CLASS = {
-    "CR": ComputedRadiographyImageStorage,
-    "DX": DigitalXRayImageStorageForPresentation,
-    "MG": DigitalMammographyXRayImageStorageForPresentation,
-}
-# SNOMED CT codes of the regions, as digital radiographs must name them: PS3.16 CID 4009 and 4031.
-_REGION_CODES = {
-    "chest": ("51185008", "Chest"),
-    "pelvis": ("12921003", "Pelvis"),
-    "knee": ("72696002", "Knee"),
-    "hand": ("85562004", "Hand"),
-    "breast": ("76752008", "Breast"),
-}
-_MAY_BE_PAIRED = (None, "BREAST", "EXTREMITY", "HAND", "KIDNEY", "KNEE")
-"""Parts for which Laterality (0020,0060) must be there, if only empty: type 2C."""
-_VIEW_CODES = {
-    "PA": ("399348003", "postero-anterior"),
-    "LL": ("399173006", "left lateral"),
-    "LLO": ("399369002", "left anterior oblique"),
-    "CC": ("399162004", "cranio-caudal"),
-    "MLO": ("399368009", "medio-lateral oblique"),
-}
 
 
 def modality_code(scan: Scan) -> str:
@@ -81,7 +55,7 @@ def series_header(dataset: PhantomDataset, patient: int, series: Series, multi_f
     if dataset.body_part is not None:
         header.BodyPartExamined = dataset.body_part
     if isinstance(scan, RadiographScan):
-        _radiograph(header, dataset, scan, series)
+        radiograph_attributes(header, dataset, scan, series)
         return header
     header.FrameOfReferenceUID = uid_of(dataset.name, patient, "frame of reference")
     header.PositionReferenceIndicator = None
@@ -92,7 +66,7 @@ def series_header(dataset: PhantomDataset, patient: int, series: Series, multi_f
     header.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL" if header.Modality == "CT" else "OTHER"]
     if not isinstance(scan, EmissionScan):
         header.PatientPosition = "HFS"  # PET says it by codes
-    if not multi_frame and dataset.body_part in _MAY_BE_PAIRED:
+    if not multi_frame and dataset.body_part in MAY_BE_PAIRED:
         header.Laterality = ""
     if isinstance(scan, TomographyScan):
         header.KVP = format_number_as_ds(float(scan.device.kilovolts))
@@ -174,133 +148,8 @@ def _emission(header: Dataset, scan: EmissionScan, slices: int) -> None:
     tracer.RadionuclideTotalDose = "370000000"
     tracer.RadionuclideHalfLife = "6586.2"
     tracer.RadionuclidePositronFraction = "0.967"
-    tracer.RadionuclideCodeSequence = _code("77004003", "^18^Fluorine")
+    tracer.RadionuclideCodeSequence = code_item("77004003", "^18^Fluorine")
     header.RadiopharmaceuticalInformationSequence = Sequence([tracer])
-    header.PatientOrientationCodeSequence = _code("102538003", "recumbent")
-    header.PatientOrientationCodeSequence[0].PatientOrientationModifierCodeSequence = _code("40199007", "supine")
-    header.PatientGantryRelationshipCodeSequence = _code("102540008", "headfirst")
-
-
-def _radiograph(header: Dataset, dataset: PhantomDataset, scan: RadiographScan, series: Series) -> None:
-    view, side = series.views
-    header.SOPClassUID = RADIOGRAPH_CLASS[scan.code]
-    header.KVP = format_number_as_ds(float(scan.device.kilovolts))
-    header.PatientOrientation = ["A", "F"] if view == "LL" else (["A", "R"] if scan.code == "MG" else ["L", "F"])
-    if scan.code == "CR":
-        header.ImageType = ["ORIGINAL", "PRIMARY"]
-        header.ViewPosition = view if view in ("PA", "LL", "LLO") else ""
-        header.PlateType = "storage phosphor"
-        header.AcquisitionNumber = 1
-        if dataset.body_part in _MAY_BE_PAIRED:
-            header.Laterality = ""
-        header.ImagerPixelSpacing = [format_number_as_ds(round(float(series.planes[0].spacing_mm), 5))] * 2
-        return
-    header.ImageType = ["ORIGINAL", "PRIMARY", ""]
-    header.PresentationIntentType = "FOR PRESENTATION"
-    header.ImageLaterality = side
-    code, meaning = _REGION_CODES["breast" if scan.code == "MG" else dataset.region]
-    header.AnatomicRegionSequence = _code(code, meaning)
-    header.ViewCodeSequence = _code(*_VIEW_CODES[view])
-    header.ViewCodeSequence[0].ViewModifierCodeSequence = Sequence()
-    header.PixelIntensityRelationship = "LOG"
-    header.PixelIntensityRelationshipSign = 1
-    header.RescaleIntercept, header.RescaleSlope, header.RescaleType = "0", "1", "US"
-    header.PresentationLUTShape = "INVERSE" if scan.storage.inverted else "IDENTITY"
-    header.LossyImageCompression = "00"
-    header.WindowCenter, header.WindowWidth = str(int(scan.storage.level / 2)), str(int(scan.storage.level))
-    header.DetectorType = "DIRECT"
-    header.DetectorID = "phantom"
-    header.DetectorTemperature = "24"
-    header.ImagerPixelSpacing = [format_number_as_ds(round(float(series.planes[0].spacing_mm), 5))] * 2
-    header.PixelSpacing = header.ImagerPixelSpacing
-    header.PixelSpacingCalibrationType = "GEOMETRY"
-    header.PixelSpacingCalibrationDescription = "parallel rays"
-    header.AcquisitionContextSequence = Sequence()
-    header.PositionerType = "NONE"
-    if scan.code == "MG":
-        header.PositionerType = "MAMMOGRAPHIC"
-        header.OrganExposed = "BREAST"
-        header.BreastImplantPresent = "NO"
-        header.PartialView = "NO"
-        header.ViewPosition = view
-        header.BodyPartExamined = "BREAST"
-
-
-def _code(value: str, meaning: str) -> Sequence:
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
-    return Sequence([item])
-
-
-def frames_header(header: Dataset, planes: Sequence_[Plane], sources: Sequence_[str], step_mm: float) -> None:
-    """Turn a single-frame MR header into that of a legacy converted enhanced object: PS3.3 A.71, C.7.6.16."""
-    moved = Dataset()
-    for name in (
-        "ScanningSequence",
-        "SequenceVariant",
-        "ScanOptions",
-        "MRAcquisitionType",
-        "SequenceName",
-        "RepetitionTime",
-        "EchoTime",
-        "FlipAngle",
-        "EchoTrainLength",
-        "InversionTime",
-    ):
-        if name in header:
-            moved[name] = header[name]
-            del header[name]
-    header.ImageType = ["ORIGINAL", "PRIMARY", "OTHER", "MIXED"]
-    header.InstanceNumber = 1
-    header.NumberOfFrames = len(planes)
-    header.PixelPresentation = "MONOCHROME"
-    header.VolumetricProperties = "VOLUME"
-    header.VolumeBasedCalculationTechnique = "NONE"
-    header.ContentQualification = "RESEARCH"
-    header.PresentationLUTShape = "IDENTITY"
-    header.LossyImageCompression = "00"
-    header.AcquisitionContextSequence = Sequence()
-    header.ResonantNucleus = "1H"
-    header.DeviceSerialNumber = "1"
-    header.AcquisitionDateTime = f"{header.AcquisitionDate}{header.AcquisitionTime}"
-    shared, frames = Dataset(), []
-    measures = Dataset()
-    place_image(measures, planes[0], step_mm)
-    orientation = Dataset()
-    orientation.ImageOrientationPatient = measures.ImageOrientationPatient
-    del measures.ImageOrientationPatient, measures.ImagePositionPatient
-    shared.PixelMeasuresSequence = Sequence([measures])
-    shared.PlaneOrientationSequence = Sequence([orientation])
-    shared.UnassignedSharedConvertedAttributesSequence = Sequence([moved])
-    kind = Dataset()
-    kind.FrameType = header.ImageType
-    kind.PixelPresentation, kind.VolumetricProperties, kind.VolumeBasedCalculationTechnique = (
-        "MONOCHROME",
-        "VOLUME",
-        "NONE",
-    )
-    shared.MRImageFrameTypeSequence = Sequence([kind])
-    for number, (plane, source) in enumerate(zip(planes, sources, strict=True), 1):
-        frame, position, content, conversion, unassigned = Dataset(), Dataset(), Dataset(), Dataset(), Dataset()
-        place_image(position, plane, step_mm)
-        del position.PixelSpacing, position.SliceThickness, position.ImageOrientationPatient
-        frame.PlanePositionSequence = Sequence([position])
-        content.StackID, content.InStackPositionNumber, content.DimensionIndexValues = "1", number, [1, number]
-        frame.FrameContentSequence = Sequence([content])
-        conversion.ReferencedSOPClassUID, conversion.ReferencedSOPInstanceUID = MRImageStorage, source
-        frame.ConversionSourceAttributesSequence = Sequence([conversion])
-        unassigned.InstanceNumber = number
-        frame.UnassignedPerFrameConvertedAttributesSequence = Sequence([unassigned])
-        frames.append(frame)
-    header.SharedFunctionalGroupsSequence = Sequence([shared])
-    header.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    organization = Dataset()
-    organization.DimensionOrganizationUID = uid_of(header.SeriesInstanceUID, "dimensions")
-    header.DimensionOrganizationSequence = Sequence([organization])
-    pointers = []
-    for tag in (0x00209056, 0x00209057):  # Stack ID, In-Stack Position Number
-        pointer = Dataset()
-        pointer.DimensionOrganizationUID = organization.DimensionOrganizationUID
-        pointer.DimensionIndexPointer, pointer.FunctionalGroupPointer = tag, 0x00209111
-        pointers.append(pointer)
-    header.DimensionIndexSequence = Sequence(pointers)
+    header.PatientOrientationCodeSequence = code_item("102538003", "recumbent")
+    header.PatientOrientationCodeSequence[0].PatientOrientationModifierCodeSequence = code_item("40199007", "supine")
+    header.PatientGantryRelationshipCodeSequence = code_item("102540008", "headfirst")

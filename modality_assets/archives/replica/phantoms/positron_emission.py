@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from modality_assets.archives.replica.phantoms.noise import blurred, resized
 from modality_assets.archives.replica.phantoms.shapes import Body, Plane
 from modality_assets.archives.replica.phantoms.tissues import AIR, tissue_property
 
 
 @dataclass(frozen=True)
 class Camera:
-    """A scanner: blur (full width at half maximum, mm), counts in a voxel of unit uptake, filter after reconstruction."""
+    """A scanner: blur (full width at half maximum, mm), counts in a voxel of unit uptake, filter of the image (mm)."""
 
     tracer: str = "fdg"
     blur_mm: float = 6.0
@@ -33,12 +33,12 @@ def emission_image(
     """Return one slice in Bq/ml: (rows, columns) float32, never negative."""
     fine = Plane(plane.origin, plane.right, plane.down, plane.spacing_mm / 2, plane.rows * 2, plane.columns * 2)
     labels = body.cut(fine)
-    activity = cv2.resize(table[labels], (plane.columns, plane.rows), interpolation=cv2.INTER_AREA)
-    activity = cv2.GaussianBlur(activity, (0, 0), camera.blur_mm / 2.355 / plane.spacing_mm)
+    activity = resized(table[labels], plane.rows, plane.columns)
+    activity = blurred(activity, camera.blur_mm / 2.355 / plane.spacing_mm)
     # Deep tissue is seen through more attenuation, so its corrected counts are noisier.
-    depth = cv2.GaussianBlur((labels[::2, ::2] != AIR).astype(np.float32), (0, 0), 60 / plane.spacing_mm)
+    depth = blurred((labels[::2, ::2] != AIR).astype(np.float32), 60 / plane.spacing_mm)
     sensitivity = camera.counts * np.exp(-1.7 * depth)
     counts = rng.poisson(np.maximum(activity * sensitivity, 0) + 0.06 * sensitivity).astype(np.float32)
     image = counts / sensitivity
-    image = cv2.GaussianBlur(image, (0, 0), camera.filter_mm / 2.355 / plane.spacing_mm)
+    image = blurred(image, camera.filter_mm / 2.355 / plane.spacing_mm)
     return np.maximum(image - 0.05, 0) * camera.bq_per_ml_of_unit

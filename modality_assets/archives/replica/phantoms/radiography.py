@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from modality_assets.archives.replica.phantoms.noise import white
+from modality_assets.archives.replica.phantoms.noise import blurred, resized, white
 from modality_assets.archives.replica.phantoms.shapes import Body, Plane
 from modality_assets.archives.replica.phantoms.tissues import attenuation_per_cm
 
@@ -33,7 +33,7 @@ def radiograph(body: Body, plane: Plane, exposure: Radiograph, rng: np.random.Ge
     scattered = _blur_far(primary, size)
     intensity = (1 - exposure.scatter) * primary + exposure.scatter * scattered
     counts = rng.poisson(np.maximum(intensity * exposure.photons, 0.3)).astype(np.float32)
-    counts = cv2.GaussianBlur(counts + 1, (0, 0), 0.6)
+    counts = blurred(counts + 1, 0.6)
     image = -np.log(counts / exposure.photons)
     image += exposure.sharpening * (image - _blur_far(image, 0.02 * plane.columns))
     open_field = _open_field(plane, rng) if exposure.shutters else np.ones(path.shape, bool)
@@ -46,9 +46,9 @@ def radiograph(body: Body, plane: Plane, exposure: Radiograph, rng: np.random.Ge
 
 
 def _blur_far(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), max(sigma / 4, 0.5))
-    return cv2.resize(small, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    small = resized(image, image.shape[0] // 4, image.shape[1] // 4)
+    small = blurred(small, max(sigma / 4, 0.5))
+    return resized(small, image.shape[0], image.shape[1], cv2.INTER_LINEAR)
 
 
 def _place_marker(path: NDArray[np.float32], rng: np.random.Generator) -> None:

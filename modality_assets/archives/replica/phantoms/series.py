@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modality_assets.archives.replica.phantoms.acquisition import (
-    EmissionScan,
     Grid,
     PhantomDataset,
     RadiographScan,
@@ -15,7 +14,7 @@ from modality_assets.archives.replica.phantoms.acquisition import (
     Scan,
     TomographyScan,
 )
-from modality_assets.archives.replica.phantoms.anatomy import REGIONS, TRUNK
+from modality_assets.archives.replica.phantoms.anatomy.regions import REGIONS, TRUNK
 from modality_assets.archives.replica.phantoms.computed_tomography import hounsfield_table, localizer, tomogram
 from modality_assets.archives.replica.phantoms.identity import seed_of
 from modality_assets.archives.replica.phantoms.magnetic_resonance import Sequence, resonance_image, signal_table

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modality_assets.archives.replica.phantoms.tissues import AIR, CODE
 
 Vector = NDArray[np.float64]
+Point = Sequence[float] | NDArray[np.float64]
 _WAVES = 7
 
 
@@ -68,11 +69,11 @@ class Body:
     def add(
         self,
         tissue: str,
-        centre: Sequence[float],
-        radii: Sequence[float],
+        centre: Point,
+        radii: Point,
         within: str = "muscle",
         *,
-        turn: Sequence[float] = (0, 0, 0),
+        turn: Point = (0, 0, 0),
         roughness: float = 0.0,
     ) -> None:
         """Add an ellipsoid of ``radii`` mm around ``centre``, turned by degrees about x, y and z.
@@ -86,8 +87,8 @@ class Body:
     def rod(
         self,
         tissue: str,
-        start: Sequence[float],
-        end: Sequence[float],
+        start: Point,
+        end: Point,
         radius: float,
         within: str = "muscle",
         overlap: float = 1.25,
@@ -211,7 +212,7 @@ def _window(
     return None if left == right or top == bottom else (slice(top, bottom), slice(left, right))
 
 
-def _rotation(degrees: Sequence[float]) -> NDArray[np.float64]:
+def _rotation(degrees: Point) -> NDArray[np.float64]:
     a, b, c = np.radians(np.asarray(degrees, float))
     about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
     about_y = np.array([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])

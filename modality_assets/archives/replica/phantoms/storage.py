@@ -1,6 +1,7 @@
 """From images in physical units to DICOM files: stored values, transfer syntaxes, one file an image."""
 
 import copy
+import io
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ from modality_assets.archives.replica.phantoms.acquisition import (
     Storage,
     TomographyScan,
 )
+from modality_assets.archives.replica.phantoms.frames import frames_header
 from modality_assets.archives.replica.phantoms.identity import uid_of
 from modality_assets.archives.replica.phantoms.jpeg_lossless import encode_jpeg_lossless
-from modality_assets.archives.replica.phantoms.modules import frames_header, place_image, series_header
+from modality_assets.archives.replica.phantoms.modules import place_image, series_header
 from modality_assets.archives.replica.phantoms.series import Series
 
 _SYNTAX: dict[str, UID] = {
@@ -42,7 +44,7 @@ _SYNTAX: dict[str, UID] = {
     "jpeg_lossless": JPEGLosslessSV1,
     "jpeg_2000": JPEG2000Lossless,
 }
-IMPLEMENTATION_UID = uid_of("modality-assets", "phantoms")
+IMPLEMENTATION_UID = UID(uid_of("modality-assets", "phantoms"))
 
 
 def write_series(dataset: PhantomDataset, patient: int, series: Series, folder: Path) -> int:
@@ -55,8 +57,6 @@ def write_series(dataset: PhantomDataset, patient: int, series: Series, folder: 
     if "LegacyConverted" in UID(header.SOPClassUID).keyword:
         pixels = np.stack([_stored(image, series, storage)[0] for image in series.images])
         frames_header(header, series.planes, names, step)
-        header.RescaleSlope = header.RescaleIntercept = None
-        del header.RescaleSlope, header.RescaleIntercept
         _write(header, pixels, storage, uid_of(header.SeriesInstanceUID, "frames"), folder / "1-01.dcm")
         return len(pixels)
     for number, (image, plane, uid) in enumerate(zip(series.images, series.planes, names, strict=True), 1):
@@ -149,12 +149,12 @@ def _stored(image: NDArray[np.float32], series: Series, storage: Storage) -> tup
 def _write(header: Dataset, pixels: NDArray[Any], storage: Storage, uid: str, path: Path) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = header.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = uid
+    meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID = UID(uid)
     meta.ImplementationClassUID = IMPLEMENTATION_UID
     meta.ImplementationVersionName = "MODALITY_PHANTOM"
     syntax = _SYNTAX[storage.syntax]
     meta.TransferSyntaxUID = syntax if storage.syntax in ("implicit", "big_endian") else ExplicitVRLittleEndian
-    file = FileDataset(None, header, file_meta=meta, preamble=b"\0" * 128)
+    file = FileDataset(io.BytesIO(), header, file_meta=meta, preamble=b"\0" * 128)
     file.SamplesPerPixel = 1
     file.PhotometricInterpretation = "MONOCHROME1" if storage.inverted else "MONOCHROME2"
     file.Rows, file.Columns = pixels.shape[-2:]
