@@ -52,11 +52,13 @@ class RowCodec:
     def decode_into(self, frame: bytes, image: NDArray[np.unsignedinteger]) -> None:
         """Fill ``image`` (H, W), contiguous, from its frame. Raises ValueError for a frame of something else."""
         try:
-            length = self._blosc2.decompress2(frame, dst=image, nthreads=1)
+            # the library trusts the frame's own length, and would write past the end of a smaller image
+            length, compressed, _ = self._blosc2.get_cbuffer_sizes(frame)
+            if (length, compressed) != (image.nbytes, len(frame)):
+                raise ValueError(f"{length} bytes in {compressed}, not {image.nbytes} in {len(frame)}")
+            self._blosc2.decompress2(frame, dst=image, nthreads=1)
         except (RuntimeError, ValueError, TypeError) as error:
             raise ValueError(f"a compressed image cannot be restored ({error})") from None
-        if length is not None and length != image.nbytes:
-            raise ValueError(f"a compressed image of {length} bytes where {image.nbytes} belong")
 
 
 def offsets_of(data: NDArray[np.uint8], rows: int) -> NDArray[np.uint64]:

@@ -48,6 +48,8 @@ def moments_of_images(
     Values are ``affine[:, 0] · q / levels + affine[:, 1]`` in float64, clipped to [0, 1] where ``clip``.
     Values that no clipping touches are never made: their moments follow from those of q.
     """
+    if not pixels.size:
+        return Moments()
     flat = pixels.reshape(len(pixels), -1)
     scale, offset = affine[:, 0].astype(np.float64), affine[:, 1].astype(np.float64)
     mean, deviation = np.empty(len(flat)), np.empty(len(flat))
@@ -66,8 +68,6 @@ def moments_of_images(
         unit = np.where(real[:, 0], 1.0, scale[block] / levels)
         mean[block] = block_mean * unit + np.where(real[:, 0], 0.0, offset[block])
         deviation[block] = block_deviation * unit**2
-    if not len(flat):
-        return Moments()
     # Chan's formula for many groups of equal size at once
     middle = float(mean.mean())
     between = float(((mean - middle) ** 2).sum()) * flat.shape[1]
