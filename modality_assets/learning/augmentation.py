@@ -48,7 +48,9 @@ def draw(count: int, generator: torch.Generator) -> Tensor:
 def augment(
     images: Tensor, augmentation: Augmentation, numbers: Tensor, noise: torch.Generator | None = None
 ) -> Tensor:
-    """Return changed copies of ``images`` (N, 1, H, W) float32 in [0, 1], again in [0, 1].
+    """Return changed copies of ``images`` (N, 1, H, W) float32, rescaled, mostly in [0, 1].
+
+    Nothing is clipped: some rescalings leave that range, and what evaluation sees must be seen in training.
 
     ``numbers`` is (N, 16) from `draw`; ``noise`` is the generator of per-pixel noise, on the images'
     device, needed only where the augmentation has noise.
@@ -64,7 +66,7 @@ def augment(
         images = images + strength * torch.randn(images.shape, generator=noise, device=images.device)
     if augmentation.erase:
         images = _erase(images, augmentation.erase, u)
-    return images.clamp(0, 1)
+    return images
 
 
 def _column(u: Tensor, index: int) -> Tensor:
@@ -99,7 +101,7 @@ def _resample(images: Tensor, a: Augmentation, u: Tensor) -> Tensor:
 
 def _change_intensities(images: Tensor, a: Augmentation, u: Tensor) -> Tensor:
     if a.gamma:
-        images = images.clamp(min=0) ** torch.exp(a.gamma * _signed(_column(u, 7)))
+        images = images.sign() * images.abs() ** torch.exp(a.gamma * _signed(_column(u, 7)))
     if a.contrast:
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         images = mean + (images - mean) * (1 + a.contrast * _signed(_column(u, 8)))

@@ -38,11 +38,18 @@ def test_the_default_changes_nothing():
     assert torch.equal(augment(images(), Augmentation(), numbers(12)), images())
 
 
-def test_images_keep_their_shape_and_range():
-    changed = augment(images(), EVERYTHING, numbers(12), generator())
+def test_moves_and_gamma_keep_shape_and_range():
+    changed = augment(images(), replace(EVERYTHING, noise=0.0, contrast=0.0, brightness=0.0), numbers(12))
     assert changed.shape == (12, 1, 32, 32)
     assert float(changed.min()) >= 0
     assert float(changed.max()) <= 1
+
+
+def test_values_outside_zero_to_one_are_not_clipped_as_evaluation_would_see_them_too():
+    far = 1000 * images() - 500
+    changed = augment(far, recipe("quick").augmentation, numbers(12))
+    assert float(changed.min()) < -300
+    assert float(changed.max()) > 300
 
 
 @pytest.mark.parametrize("name", [item.name for item in fields(Augmentation)])
