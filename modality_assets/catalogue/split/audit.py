@@ -61,7 +61,10 @@ def every_dataset_is_in_a_split(datasets: pl.DataFrame, profile: pl.DataFrame) -
 def no_patient_in_two_splits(
     datasets: pl.DataFrame, kinship: pl.DataFrame | None = None, shared: pl.DataFrame | None = None
 ) -> AuditResult:
-    """No two datasets in different splits share patients, by PatientID or by the curated table (None: the committed)."""
+    """No two datasets in different splits share patients, by PatientID or by the curated table.
+
+    ``shared`` is `shared_patients`; ``kinship`` None stands for the committed table.
+    """
     table = datasets.select("dataset", "split", group=pl.lit(None, pl.String))
     pairs = leakage_groups(table, find_kin(table.get_column("dataset"), kinship, shared))
     leaks = [
@@ -186,3 +189,22 @@ def _result(name: str, wrong: list[str], right: str) -> AuditResult:
         return AuditResult(name, True, right)
     more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
     return AuditResult(name, False, f"{len(wrong)}: {'; '.join(wrong[:_SHOWN])}{more}")
+
+
+AUDITS: dict[str, str] = {
+    check.__name__: str(check.__doc__).splitlines()[0]
+    for check in (
+        no_dataset_in_two_splits,
+        every_dataset_is_in_a_split,
+        no_patient_in_two_splits,
+        pins_are_honoured,
+        no_placed_dataset_moved,
+        every_class_in_every_split,
+        every_class_has_two_datasets_in_every_split,
+        every_class_shows_two_body_parts_in_every_split,
+        body_parts_are_seen_in_train,
+        shares_are_within_tolerance,
+        no_dataset_carries_a_split,
+    )
+}
+"""Each check's name and the truth that it asserts, in the order of `audit_plan`."""

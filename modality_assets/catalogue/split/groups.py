@@ -7,6 +7,7 @@ earlier plan placed, or that a pin places, are fixed; what shares patients with 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from modality_assets.catalogue.split.errors import PinConflictError
 from modality_assets.catalogue.split.kinship import Kin
@@ -19,6 +20,8 @@ class Unit:
     datasets: tuple[str, ...]
     split: str | None
     reason: str
+    together: str = ""
+    """Why they are one unit, where they are more than one."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ def form_units(
     pins: Mapping[str, str],
     placed: Mapping[str, str],
     splits: Sequence[str],
+    expected: Sequence[Kin] = (),
 ) -> Grouping:
     """Group ``datasets`` and those already ``placed`` into units.
 
@@ -42,6 +46,9 @@ def form_units(
     separates datasets that share patients, directly or through datasets that nobody has placed yet.
     Patients that an *earlier plan* separates stay separated, since nothing placed ever moves: that is
     a leak to be reported, and a newcomer between two splits goes where it shares most patients.
+
+    ``expected`` are pairs that a dataset which is not here yet would join. They are kept together where
+    nothing speaks against it, so that the day it comes there is a split for it; they bind nobody.
     """
     nodes = sorted(set(datasets) | set(placed))
     neighbours: dict[str, dict[str, Kin]] = {node: {} for node in nodes}
@@ -57,8 +64,11 @@ def form_units(
         _check_neighbourhood(dataset, neighbours, fixed, pins, placed)
 
     units = [Unit((name,), split, _fixed_reason(name, pins, placed)) for name, split in fixed.items()]
-    for members in _components([node for node in nodes if node not in fixed], neighbours):
-        units.append(_free_unit(members, neighbours, fixed, splits))
+    loose = [
+        _free_unit(members, neighbours, fixed, splits)
+        for members in _components([node for node in nodes if node not in fixed], neighbours)
+    ]
+    units += _foresee(loose, units, expected)
     groups = {
         member: members[0] for members in _components(nodes, neighbours) if len(members) > 1 for member in members
     }
@@ -101,8 +111,7 @@ def _check_neighbourhood(
             elif fixed[other] != fixed[start]:
                 holder = "placed by the earlier plan" if other in placed else "pinned"
                 links = "; ".join(
-                    f"{one} and {two}: {neighbours[one][two].evidence}"
-                    for one, two in zip(paths[other], paths[other][1:], strict=False)
+                    f"{one} and {two}: {neighbours[one][two].evidence}" for one, two in pairwise(paths[other])
                 )
                 raise PinConflictError(
                     f"the pin {start} → {pins[start]} separates patients: {other} is {holder} in {fixed[other]}, and "
@@ -124,14 +133,49 @@ def _free_unit(
             if other in fixed:
                 pulls[fixed[other]] += max(pair.patients, 1)
                 links.setdefault(fixed[other], f"shares patients with {other} ({pair.evidence})")
+    together = f"{', '.join(members)} share patients and move as one" if len(members) > 1 else ""
     if not pulls:
-        return Unit(members, None, "")
+        return Unit(members, None, "", together)
     split = min(pulls, key=lambda name: (-pulls[name], splits.index(name)))
     reason = f"{links[split]}, which is in {split}"
     if len(pulls) > 1:
         others = "; ".join(f"{links[name]} in {name}" for name in sorted(pulls) if name != split)
         reason += f"; a leak that no placing avoids, since it also {others}"
-    return Unit(members, split, reason)
+    return Unit(members, split, reason, together)
+
+
+def _foresee(loose: Sequence[Unit], fixed: Sequence[Unit], expected: Sequence[Kin]) -> list[Unit]:
+    """Join the units that a dataset yet to come would join, as long as they are not in different splits."""
+    units = [*loose, *fixed]
+    index = {dataset: number for number, unit in enumerate(units) for dataset in unit.datasets}
+    root = list(range(len(units)))
+    split_of: list[str | None] = [unit.split for unit in units]
+    notes: dict[int, list[str]] = {}
+
+    def find(number: int) -> int:
+        while root[number] != number:
+            number = root[number]
+        return number
+
+    for pair in expected:
+        one, other = sorted((find(index[pair.one]), find(index[pair.other])))
+        held = {split for split in (split_of[one], split_of[other]) if split is not None}
+        if one == other or len(held) > 1:
+            continue
+        root[other] = one
+        split_of[one] = next(iter(held), None)
+        notes[one] = [*notes.get(one, []), *notes.pop(other, []), f"{pair.one} and {pair.other}: {pair.evidence}"]
+
+    joined: dict[int, list[Unit]] = {}
+    for number, unit in enumerate(loose):
+        joined.setdefault(find(number), []).append(unit)
+    result = []
+    for number, members in joined.items():
+        names = tuple(sorted(dataset for unit in members for dataset in unit.datasets))
+        why = "; ".join(dict.fromkeys([*(unit.together for unit in members if unit.together), *notes.get(number, [])]))
+        reason = next((unit.reason for unit in members if unit.reason), "") or f"foreseen: {why}"
+        result.append(Unit(names, split_of[number], reason, why))
+    return result
 
 
 def _fixed_reason(name: str, pins: Mapping[str, str], placed: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 
 import polars as pl
 
@@ -77,6 +78,31 @@ def find_kin(
         Kin(one, other, counts.get((one, other), 0), "; ".join(dict.fromkeys(texts)))
         for (one, other), texts in sorted(evidence.items())
     ]
+
+
+def find_expected(datasets: Iterable[str], kinship: pl.DataFrame | None = None) -> list[Kin]:
+    """Return the pairs among ``datasets`` that share patients with one and the same dataset which is not among them.
+
+    Such a pair shares no patients itself. But a dataset that is made of both, as BraTS20 is of TCGA-GBM and
+    TCGA-LGG, could be placed nowhere without a leak if the two were in different splits when it comes.
+    """
+    same = _aliases()
+    by_name: dict[str, list[str]] = {}
+    for dataset in sorted(set(datasets)):
+        by_name.setdefault(_canonical(dataset, same), []).append(dataset)
+    partners: dict[str, tuple[str, set[str]]] = {}
+    table = read_kinship() if kinship is None else kinship
+    for row in table.iter_rows(named=True):
+        for absent, present in ((row["dataset"], row["other"]), (row["other"], row["dataset"])):
+            name = _canonical(absent, same)
+            if name not in by_name:
+                partners.setdefault(name, (absent, set()))[1].update(by_name.get(_canonical(present, same), []))
+    pairs: dict[tuple[str, str], Kin] = {}
+    for _, (absent, present_ones) in sorted(partners.items()):
+        members = sorted(present_ones)
+        for one, other in pairwise(members):
+            pairs.setdefault((one, other), Kin(one, other, 0, f"{absent}, which is not here yet, has patients of both"))
+    return [pairs[key] for key in sorted(pairs)]
 
 
 def _aliases() -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from modality_assets.catalogue.split.groups import Unit
+from modality_assets.catalogue.split.groups import Grouping, Unit
 from modality_assets.catalogue.split.program import Program, Solution, Terms, scaled, total
 from modality_assets.catalogue.split.rules import BODY_PARTS_WANTED, DATASETS_WANTED, Demands
 from modality_assets.modality import CLASSES
@@ -33,6 +33,8 @@ class Contents:
     """What one unit brings of one class."""
 
     images: int
+    groups: int
+    """Datasets, those that share patients counted once."""
     largest: Mapping[str, int]
     """Images of each dataset of the unit."""
     body_parts: Mapping[str, float]
@@ -50,6 +52,8 @@ class SplitModel:
     seed: int
     classes: tuple[str, ...] = field(init=False)
     totals: dict[str, int] = field(init=False)
+    kept: list[dict[int, float]] = field(init=False, default_factory=list)
+    """What the program built last is made of: none of it may get worse in those that follow."""
 
     def __post_init__(self) -> None:
         self.program = Program()
@@ -71,12 +75,15 @@ class SplitModel:
 
     def coverage(self) -> Terms:
         """Add the rules of coverage; return the cost, lexicographic by its weights."""
-        cost: dict[int, float] = {}
+        missed: dict[int, float] = {}
+        lacked: dict[int, float] = {}
+        unshown: dict[int, float] = {}
+        untaught: dict[int, float] = {}
         for c in self.classes:
             holders = [unit for unit, modality in self.contents if modality == c]
             by_part = self._by_part(c)
             for split in self.demands.filled:
-                here = {self.x[unit][split]: 1.0 for unit in holders}
+                here = {self.x[unit][split]: float(self.contents[unit, c].groups) for unit in holders}
                 missing = self.program.column(0.0, 1.0)
                 self.program.row(here | {missing: 1.0}, lower=1.0)
                 few = self.program.column(0.0, float(DATASETS_WANTED))
@@ -84,22 +91,25 @@ class SplitModel:
                 shown = [self._presence(by_part[part], split) for part in sorted(by_part)]
                 narrow = self.program.column(0.0, float(BODY_PARTS_WANTED))
                 self.program.row(dict.fromkeys([*shown, narrow], 1.0), lower=float(BODY_PARTS_WANTED))
-                cost[missing] = _MISSING_CLASS * self.demands.urgency(split)
-                cost[few] = _MISSING_DATASET
-                cost[narrow] = _MISSING_PART
+                missed[missing] = self.demands.urgency(split)
+                lacked[few] = 1.0
+                unshown[narrow] = 1.0
             if "train" in self.demands.filled:
                 for part in sorted(by_part):
                     if len(by_part[part]) > 1:
                         unseen = self.program.column(0.0, 1.0)
                         in_train = {self.x[unit]["train"]: 1.0 for unit in by_part[part]}
                         self.program.row(in_train | {unseen: 1.0}, lower=1.0)
-                        cost[unseen] = _UNSEEN_PART
-        return cost
+                        untaught[unseen] = 1.0
+        self.kept = [missed, lacked, unshown, untaught]
+        weights = (_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART, _UNSEEN_PART)
+        return total(*(scaled(terms, weight) for terms, weight in zip(self.kept, weights, strict=True)))
 
     def shares(self) -> Terms:
         """Add the rule of shares; return the cost: excess over the tolerance, the worst class first."""
         worst = self.program.column()
         cost = {worst: _WORST}
+        self.kept = [cost]
         self.distances: dict[str, int] = {}
         for c in self.classes:
             excess, distance = self.program.column(), self.program.column()
@@ -117,8 +127,16 @@ class SplitModel:
     def spread(self) -> Terms:
         """Add the rules of carrying, seen body parts and spread; return their weighted cost."""
         cost = {column: _NEARNESS / max(len(self.classes), 1) for column in self.distances.values()}
+        self.kept = []
         parts = [self._carried_cost(), self._lone_cost(), self._spread_cost(), self._tie_cost()]
         return total(cost, *parts)
+
+    def hold(self, solution: Solution, slack: float) -> None:
+        """Demand of the programs to come what ``solution`` achieved in each of ``kept``, give or take ``slack``."""
+        assert solution.values is not None
+        for terms in self.kept:
+            achieved = sum(float(solution.values[column]) * value for column, value in terms.items())
+            self.program.row(terms, upper=achieved + slack)
 
     def splits_of(self, solution: Solution) -> list[str]:
         """Return the split of each unit."""
@@ -215,9 +233,9 @@ class SplitModel:
         return cost
 
 
-def unit_contents(units: Sequence[Unit], profile: pl.DataFrame) -> dict[tuple[int, str], Contents]:
+def unit_contents(grouping: Grouping, profile: pl.DataFrame) -> dict[tuple[int, str], Contents]:
     """Return what each unit brings of each class; ``profile`` conforms to `PROFILE_SCHEMA`."""
-    unit_of = {dataset: index for index, unit in enumerate(units) for dataset in unit.datasets}
+    unit_of = {dataset: index for index, unit in enumerate(grouping.units) for dataset in unit.datasets}
     rows: dict[tuple[int, str], list[dict]] = {}
     for row in profile.filter(pl.col("images") > 0).iter_rows(named=True):
         rows.setdefault((unit_of[row["dataset"]], row["modality"]), []).append(row)
@@ -225,14 +243,13 @@ def unit_contents(units: Sequence[Unit], profile: pl.DataFrame) -> dict[tuple[in
     for key in sorted(rows):
         parts: dict[str, float] = {}
         for row in rows[key]:
-            weights = row["body_part_images"] or [row["images"] / max(len(row["body_parts"]), 1)] * len(
-                row["body_parts"]
-            )
+            weights = row["body_part_images"]
             scale = min(1.0, row["images"] / max(sum(weights), 1))
             for part, weight in zip(row["body_parts"], weights, strict=True):
                 parts[part] = parts.get(part, 0.0) + weight * scale
         contents[key] = Contents(
             images=sum(row["images"] for row in rows[key]),
+            groups=len({grouping.groups.get(row["dataset"]) or row["dataset"] for row in rows[key]}),
             largest={row["dataset"]: row["images"] for row in rows[key]},
             body_parts=parts,
             attributes={name: frozenset(value for row in rows[key] for value in row[name]) for name in _ATTRIBUTES},

@@ -9,7 +9,7 @@ import polars as pl
 
 from modality_assets.catalogue.split.errors import ProfileError
 from modality_assets.catalogue.split.groups import Grouping, form_units
-from modality_assets.catalogue.split.kinship import find_kin
+from modality_assets.catalogue.split.kinship import find_expected, find_kin
 from modality_assets.catalogue.split.model import SplitModel, unit_contents
 from modality_assets.catalogue.split.pins import placed_before
 from modality_assets.catalogue.split.profile import conform_profile
@@ -28,11 +28,11 @@ class _Stage:
     gap: float
     nodes: int
     slack: float
-    """How much of what was achieved the later stages may give back, relative and absolute."""
+    """How much of what was achieved the later stages may give back, in the unit of each rule."""
 
 
-_COVERAGE = _Stage("coverage", 0.0, 2000, 1e-3)
-_SHARES = _Stage("shares", 0.01, 1000, 1e-4)
+_COVERAGE = _Stage("coverage", 0.0, 2000, 5e-4)
+_SHARES = _Stage("shares", 0.002, 1000, 1e-4)
 _SPREAD = _Stage("spread", 0.01, 100, 0.0)
 
 
@@ -73,8 +73,9 @@ def plan_split(
         raise ProfileError("there is no dataset to place: the cohort is empty; choose a larger one")
     pins = dict(pins or {})
     kin = find_kin(names, kinship, shared)
-    grouping = form_units(names, kin, pins, placed, demands.splits)
-    contents = unit_contents(grouping.units, profile)
+    expected = find_expected(names, kinship)
+    grouping = form_units(names, kin, pins, placed, demands.splits, expected)
+    contents = unit_contents(grouping, profile)
     model = SplitModel(grouping.units, demands, contents, seed)
     splits, solves = _solve(model, started + time_limit_s)
     reasons = Reasons(grouping.units, splits, contents, model.totals, demands)
@@ -98,7 +99,7 @@ def _solve(model: SplitModel, deadline: float) -> tuple[list[str], list[Solve]]:
             # Nothing better was found in the limits: what the stage before found still holds.
             continue
         best = solution
-        program.row(cost, upper=solution.objective + stage.slack * (1 + abs(solution.objective)))
+        model.hold(solution, stage.slack)
     if best is None:
         return _first_fit(model), solves
     return model.splits_of(best), solves

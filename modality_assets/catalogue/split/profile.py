@@ -85,7 +85,8 @@ def profile_datasets(cohort_series: pl.DataFrame, caps: Mapping[str, int] | None
 def conform_profile(profile: pl.DataFrame) -> pl.DataFrame:
     """Return ``profile`` with every column of `PROFILE_SCHEMA`, sorted by dataset and class.
 
-    Missing lists become empty. Rows of one dataset and class that were given twice are an error, as are
+    Missing lists become empty; where the images of each body part are not given, the body parts count as
+    equal. Rows of one dataset and class that were given twice are an error, as are
     unknown classes and negative images: raises `ProfileError`.
     """
     for name in ("dataset", "modality", "images"):
@@ -110,7 +111,7 @@ def conform_profile(profile: pl.DataFrame) -> pl.DataFrame:
         raise ProfileError("the profile has two rows for one dataset and class; make it with `profile_datasets`")
     if frame.filter(pl.col("images").is_null() | (pl.col("images") < 0)).height:
         raise ProfileError("the profile has a row without a number of images")
-    return frame
+    return frame.with_columns(body_part_images=_images_of_parts(frame))
 
 
 def shared_patients(cohort_series: pl.DataFrame) -> pl.DataFrame:
@@ -159,6 +160,14 @@ def maker(manufacturer: str) -> str | None:
     """
     words = "".join(letter if letter.isalnum() else " " for letter in manufacturer.casefold()).split()
     return words[0] if words else None
+
+
+def _images_of_parts(frame: pl.DataFrame) -> pl.Series:
+    rows = frame.select("images", "body_parts", "body_part_images").iter_rows()
+    counts = [
+        given if len(given) == len(parts) else [images // len(parts)] * len(parts) for images, parts, given in rows
+    ]
+    return pl.Series("body_part_images", counts, dtype=PROFILE_SCHEMA["body_part_images"])
 
 
 def _listed(series: pl.DataFrame, keys: list[str], column: str, name: str) -> pl.DataFrame:

@@ -78,8 +78,7 @@ def body_part_table(datasets: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFra
     known body part are not in the table.
     """
     return (
-        profile.filter(pl.col("body_parts").list.len() > 0)
-        .filter(pl.col("body_parts").list.len() == pl.col("body_part_images").list.len())
+        profile.filter((pl.col("body_parts").list.len() > 0) & (pl.col("images") > 0))
         .join(datasets.select("dataset", "split"), on="dataset")
         .explode("body_parts", "body_part_images")
         .group_by("modality", pl.col("body_parts").alias("body_part"), "split")

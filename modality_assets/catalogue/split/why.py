@@ -28,7 +28,7 @@ class Reasons:
         self._before: Counter[tuple[str, str]] = Counter()
         for (unit, c), what in contents.items():
             cell = (c, splits[unit])
-            self._groups[cell] += 1
+            self._groups[cell] += what.groups
             self._images[cell] += what.images
             if units[unit].split is not None:
                 self._before[cell] += what.images
@@ -46,13 +46,12 @@ class Reasons:
         brings = {c: what for (other, c), what in self._contents.items() if other == index}
         if not brings:
             return "has no images of any class: where it is changes nothing"
-        together = f"; {', '.join(unit.datasets)} share patients and move as one" if len(unit.datasets) > 1 else ""
-        return self._needed(split, brings) + together
+        return self._needed(split, brings) + (f"; {unit.together}" if unit.together else "")
 
     def _needed(self, split: str, brings: Mapping[str, Contents]) -> str:
-        for c in brings:
+        for c, what in brings.items():
             groups = self._groups[c, split]
-            if groups == 1:
+            if groups == what.groups:
                 return f"the only dataset of {c} in {split}"
             if groups <= DATASETS_WANTED:
                 return f"one of the {groups} datasets of {c} that {split} has"
