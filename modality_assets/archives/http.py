@@ -7,8 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
 import tenacity
@@ -24,7 +23,6 @@ from modality_assets.archives.archive import (
 
 T = TypeVar("T")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -123,15 +121,15 @@ class HttpClient:
         return value
 
     def download(
-        self, path: str, params: Mapping[str, Any], target: Path, on_bytes: Callable[[int], None]
+        self, path: str, params: Mapping[str, Any], target: IO[bytes], on_bytes: Callable[[int], None]
     ) -> httpx.Headers:
-        """Stream one answer to the file ``target``, once, and return its headers.
+        """Stream one answer into an open file, once, and return its headers.
 
         Raises `SeriesNotFoundError` for 404, `DeliveryError` for a body cut off, and what `check_status` raises.
         """
-        with self.stream(path, params) as response, target.open("wb") as file:
-            for chunk in response.iter_raw():
-                file.write(chunk)
+        with self.stream(path, params) as response:
+            for chunk in response.iter_bytes():
+                target.write(chunk)
                 on_bytes(len(chunk))
             return response.headers
 

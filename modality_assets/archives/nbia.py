@@ -3,6 +3,7 @@
 No authentication; the large lung screening trial has a host of its own.
 """
 
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ from modality_assets.progress import SILENT, Progress
 OFFICIAL_URL = "https://nbia.cancerimagingarchive.net/nbia-api/services/v4/"
 _OWN_HOST = {"NLST": "nlst"}
 """Collections that the official archive serves from another host, by the word in place of 'nbia'."""
+_IN_MEMORY_BYTES = 64 << 20
+"""Zips up to this size never touch the disk; larger ones lie in the staging folder while they are unpacked."""
 _BEGINNING = date(1990, 1, 1)
 
 
@@ -96,25 +99,21 @@ class NbiaArchive:
     def fetch_series(self, row: dict[str, Any], into: Path, on_bytes: Callable[[int], None]) -> Delivery:
         """Download and unpack the zip of one series; MD5s are those that the archive keeps of its files."""
         uid = row["series_uid"]
-        packed = into / ".series.zip"
         client = self._own.get(row["archive_ref"], self._main)
-        headers = client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, packed, on_bytes)
-        size = packed.stat().st_size
-        if size == 0:
-            raise SeriesNotFoundError(
-                f"series {uid}: the archive answered with an empty body; it no longer has the series"
-            )
-        with packed.open("rb") as file:
-            start = file.read(4)
-        if start[:2] != b"PK":
-            kind = headers.get("Content-Type", "unnamed content")
-            raise DeliveryError(f"series {uid}: {size} bytes of {kind} came where a zip was due")
-        delivery = unzip(packed, into, limits=_limits(row))
-        packed.unlink()
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=str(into)) as packed:
+            headers = client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, packed, on_bytes)
+            size = packed.tell()
+            if size == 0:
+                raise SeriesNotFoundError(
+                    f"series {uid}: the archive answered with an empty body; it has the series no more"
+                )
+            packed.seek(0)
+            if packed.read(2) != b"PK":
+                kind = headers.get("Content-Type", "unnamed content")
+                raise DeliveryError(f"series {uid}: {size} bytes of {kind} came where a zip was due")
+            delivery = unzip(packed, into, limits=_limits(row))
         if not delivery.files:
-            raise SeriesNotFoundError(
-                f"series {uid}: the archive sent a zip without images; it no longer has the series"
-            )
+            raise SeriesNotFoundError(f"series {uid}: the archive sent a zip without images; it has the series no more")
         return delivery
 
     def pins(self) -> pl.DataFrame | None:

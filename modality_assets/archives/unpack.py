@@ -1,7 +1,9 @@
 """Zips and tars from outside, unpacked without trusting a word of them."""
 
 import hashlib
+import os
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -13,7 +15,7 @@ from typing import IO
 from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, UnsafeZipError
 from modality_assets.manifest import MANIFEST
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def safe_names(names: Iterable[str]) -> list[str]:
 
 
 def unzip(
-    path: Path,
+    file: IO[bytes],
     into: Path,
     *,
     limits: Limits | None = None,
@@ -47,34 +49,57 @@ def unzip(
     """Unpack the zip of one series into ``into``, flat, and return what its own table of MD5s promises.
 
     ``md5s`` is the member with the table; it and members whose name starts with one of ``skip`` are not
-    written. Raises `UnsafeZipError` for a zip no honest archive sends, `DeliveryError` for a damaged one.
+    written. Members that are promised an MD5 are left to it, the CRC of all others is checked here. Raises
+    `UnsafeZipError` for a zip no honest archive sends, `DeliveryError` for a damaged one.
     """
     limits = limits or Limits()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            _check(entries, path.stat().st_size, limits)
+            _check(entries, file.seek(0, os.SEEK_END), limits)
             promised = {}
             wanted = []
             for entry in entries:
                 name = PurePosixPath(entry.filename).name
                 if name == md5s:
-                    promised = _md5_table(archive, entry, path.name)
+                    promised = _md5_table(archive, entry)
                 elif not name.upper().startswith(skip):
                     wanted.append(entry)
+            names = [PurePosixPath(entry.filename).name for entry in wanted]
+            absent = sorted(set(promised) - set(names))
+            if absent:
+                raise DeliveryError(f"{md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
+            facts = {}
             targets = safe_names(entry.filename for entry in wanted)
-            left = limits.total_bytes
-            for entry, target in zip(wanted, targets, strict=True):
-                with archive.open(entry) as reader, (into / target).open("wb") as writer:
-                    left -= _copy_at_most(reader, writer, min(entry.file_size, left), entry.filename)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            for entry, name, target in zip(wanted, names, targets, strict=True):
+                md5 = promised.get(name)
+                with (into / target).open("wb", buffering=0) as writer:
+                    if md5 and entry.compress_type == zipfile.ZIP_STORED:
+                        _copy_stored(file, entry, writer)
+                    else:
+                        with archive.open(entry) as reader:
+                            _copy_at_most(reader, writer, entry.file_size, entry.filename)
+                facts[target] = FileFacts(entry.file_size, md5)
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DeliveryError(f"the zip is damaged or cut off: {error}") from None
-    names = {PurePosixPath(entry.filename).name: target for entry, target in zip(wanted, targets, strict=True)}
-    absent = sorted(set(promised) - set(names))
-    if absent:
-        raise DeliveryError(f"{md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
-    sizes = {target: entry.file_size for entry, target in zip(wanted, targets, strict=True)}
-    return Delivery({target: FileFacts(sizes[target], promised.get(name)) for name, target in names.items()})
+    return Delivery(facts)
+
+
+def _copy_stored(file: IO[bytes], entry: zipfile.ZipInfo, writer: IO[bytes]) -> None:
+    """Copy the bytes of a member that is not compressed, past the checks of zipfile that an MD5 makes needless."""
+    file.seek(entry.header_offset)
+    header = file.read(30)
+    if header[:4] != b"PK\x03\x04":
+        raise zipfile.BadZipFile(f"member {entry.filename!r} has no header where the directory says")
+    name_length, extra_length = struct.unpack_from("<HH", header, 26)
+    file.seek(name_length + extra_length, os.SEEK_CUR)
+    left = entry.file_size
+    while left:
+        chunk = file.read(min(left, _CHUNK))
+        if not chunk:
+            raise zipfile.BadZipFile(f"member {entry.filename!r} is cut off")
+        writer.write(chunk)
+        left -= len(chunk)
 
 
 def unpack_tar(path: Path, into: Path, on_bytes: Callable[[int], None], limits: Limits | None = None) -> Delivery:
@@ -140,10 +165,10 @@ def _copy_at_most(reader: IO[bytes], writer: IO[bytes], most: int, name: str) ->
     return written
 
 
-def _md5_table(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> dict[str, str]:
+def _md5_table(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, str]:
     """Read ``Filename,MD5Hash`` lines, with or without the line of names."""
     if entry.file_size > 16 << 20:
-        raise UnsafeZipError(f"{where}: its table of MD5s has {entry.file_size} bytes")
+        raise UnsafeZipError(f"the zip's table of MD5s has {entry.file_size} bytes")
     table = {}
     for line in archive.read(entry).decode("utf-8", "replace").splitlines():
         name, _, md5 = line.strip().rpartition(",")

@@ -1,6 +1,7 @@
 """Whether what lies in a staging folder is what was asked for, to the last byte."""
 
 import hashlib
+import struct
 import time
 import warnings
 from datetime import UTC, datetime
@@ -12,7 +13,13 @@ import pydicom
 from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts
 from modality_assets.manifest import Manifest, digest
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
+_HEAD = 1 << 13
+_TAG, _SHORT, _LONG = struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I")
+_SERIES_UID = 0x0020000E
+_IMPLICIT, _EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
+_LONG_VRS = {b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+"""Value representations whose length has four bytes (PS3.5 table 7.1-1)."""
 
 
 def verified_manifest(
@@ -77,12 +84,14 @@ def _check_file(path: Path, promised: FileFacts, uid: str) -> dict[str, Any]:
     """Read a file once for both hashes; return its entry of the manifest."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+    buffer = memoryview(bytearray(_CHUNK))
+    with path.open("rb", buffering=0) as file:
+        while read := file.readinto(buffer):
+            chunk = buffer[:read]
             sha256.update(chunk)
             if promised.md5:
                 md5.update(chunk)
-            size += len(chunk)
+            size += read
     if promised.size_bytes is not None and promised.size_bytes != size:
         raise DeliveryError(f"series {uid}: {path.name} has {size} bytes and should have {promised.size_bytes}")
     if promised.md5 and md5.hexdigest() != promised.md5:
@@ -105,6 +114,11 @@ def _check_headers(paths: list[Path], uid: str, *, vouched: bool) -> None:
 
 def series_uid_of(path: Path) -> str | None:
     """Return SeriesInstanceUID (0020,000E) of a DICOM file, None where there is none to be read."""
+    with path.open("rb") as file:
+        start = file.read(_HEAD)
+    found = quick_series_uid(start)
+    if found is not None:
+        return found
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -112,4 +126,45 @@ def series_uid_of(path: Path) -> str | None:
             value = header.get("SeriesInstanceUID")
             return str(value) if value else None
     except Exception:  # pydicom raises many kinds; all of them mean: not readable
+        return None
+
+
+def quick_series_uid(start: bytes) -> str | None:
+    """Return SeriesInstanceUID from the first bytes of a plain little-endian file; None to look properly.
+
+    Walks the elements at the top level (PS3.5 section 7.1), ten times as fast as a full parser. Gives up, and
+    returns None, at anything unusual: another transfer syntax, a length that is not defined, a tag out of
+    order, the end of ``start``.
+    """
+    if start[128:132] != b"DICM":
+        return None
+    at, last, explicit = 132, 0, True
+    syntax = b""
+    try:
+        while True:
+            group, element = _TAG.unpack_from(start, at)
+            if group != 2 and last >> 16 == 2:  # the file meta information, always explicit, ends here
+                if syntax not in (_IMPLICIT, _EXPLICIT):
+                    return None
+                explicit = syntax == _EXPLICIT
+            tag = group << 16 | element
+            if tag <= last or tag > _SERIES_UID:
+                return None
+            last = tag
+            if explicit:
+                long = start[at + 4 : at + 6] in _LONG_VRS
+                length = (_LONG if long else _SHORT).unpack_from(start, at + (8 if long else 6))[0]
+                at += 12 if long else 8
+            else:
+                length = _LONG.unpack_from(start, at + 4)[0]
+                at += 8
+            value = start[at : at + length]
+            if length == 0xFFFFFFFF or len(value) != length:
+                return None
+            if tag == 0x00020010:
+                syntax = value.rstrip(b"\x00 ")
+            elif tag == _SERIES_UID:
+                return value.rstrip(b"\x00 ").decode("ascii") or None
+            at += length
+    except (struct.error, UnicodeDecodeError):
         return None

@@ -1,0 +1,134 @@
+"""What verification costs: series fetched by the verified store against bare GETs of the same zips.
+
+Both are done by the same client with as many workers, in turns, from the embedded archive's server in a
+process of its own; all on one machine, so that server and client share its cores.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+
+from modality_assets.archives.http import HttpClient
+from modality_assets.archives.nbia import NbiaArchive
+from modality_assets.archives.replica.server import serve
+from modality_assets.archives.store import fetch_dataset
+from modality_assets.progress import SILENT, Progress
+
+FILES_PER_SERIES = 100
+_SIDE = 500  # pixels of 2 bytes: 0.5 MB a file
+_ROOT = "1.2.826.0.1.3680043.8.498.7"
+
+
+def bench_download(
+    *, series: int = 6, rounds: int = 5, workers: int = 4, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Return MB/s of both ways (medians over ``rounds``) and ``verified_to_unverified_ratio``, their quotient.
+
+    Needs three times ``series`` x 50 MB in the temporary folder. Nothing there is left behind.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-download-") as temporary:
+        folder = Path(temporary)
+        _write_series(folder / "content", series)
+        with _server(folder / "content") as url, contextlib.closing(NbiaArchive(url, connections=workers)) as archive:
+            rows = archive.list_series()
+            megabytes = int(rows["size_bytes"].sum()) / 1e6
+            bare, verified = [], []
+            with (
+                contextlib.closing(HttpClient(url, connections=workers)) as client,
+                progress.task("Downloading", total=rounds, unit="rounds") as task,
+            ):
+                for _ in range(rounds):
+                    bare.append(_seconds_of_gets(client, rows["series_uid"].to_list(), folder / "bare", workers))
+                    verified.append(_seconds_verified(archive, rows, folder / "store", workers))
+                    task.advance(1)
+    return {
+        "series": series,
+        "files_per_series": FILES_PER_SERIES,
+        "megabytes": round(megabytes, 1),
+        "rounds": rounds,
+        "workers": workers,
+        "cores": os.cpu_count(),
+        "unverified_mb_per_second": round(megabytes / statistics.median(bare), 1),
+        "verified_mb_per_second": round(megabytes / statistics.median(verified), 1),
+        "verified_to_unverified_ratio": round(statistics.median(bare) / statistics.median(verified), 3),
+    }
+
+
+def _write_series(folder: Path, series: int) -> None:
+    """Write ``series`` folders of DICOM whose pixels do not compress."""
+    rng = np.random.default_rng(0)
+    for number in range(1, series + 1):
+        place = folder / "bench" / str(number)
+        place.mkdir(parents=True)
+        for instance in range(1, FILES_PER_SERIES + 1):
+            dataset = Dataset()
+            dataset.file_meta = FileMetaDataset()
+            dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            dataset.SOPClassUID = CTImageStorage
+            dataset.SOPInstanceUID = f"{_ROOT}.{number}.{instance}"
+            dataset.Modality = "CT"
+            dataset.PatientID = f"bench-{number}"
+            dataset.StudyInstanceUID = f"{_ROOT}.{number}.0"
+            dataset.SeriesInstanceUID = f"{_ROOT}.{number}"
+            dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+            dataset.Rows = dataset.Columns = _SIDE
+            dataset.BitsAllocated = dataset.BitsStored = 16
+            dataset.HighBit, dataset.PixelRepresentation = 15, 0
+            dataset.PixelData = rng.bytes(2 * _SIDE * _SIDE)
+            dataset.save_as(place / f"{instance:03d}.dcm", enforce_file_format=True)
+
+
+@contextlib.contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """Serve ``folder`` from another process, and give its URL once it answers."""
+    process = multiprocessing.get_context("spawn").Process(target=serve, args=(folder, 0), daemon=True)
+    process.start()
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "server.json").is_file():
+            if not process.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the embedded archive did not start for the measurement; see the log above")
+            time.sleep(0.05)
+        yield str(json.loads((folder / "server.json").read_text())["url"])
+    finally:
+        process.terminate()
+        process.join(10)
+
+
+def _seconds_of_gets(client: HttpClient, uids: list[str], folder: Path, workers: int) -> float:
+    """Save each zip as it comes, and look at nothing."""
+
+    def get(uid: str) -> None:
+        with (folder / uid).open("wb") as file:
+            client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, file, lambda amount: None)
+
+    folder.mkdir()
+    started = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(get, uids))
+    seconds = time.perf_counter() - started
+    shutil.rmtree(folder)
+    return seconds
+
+
+def _seconds_verified(archive: NbiaArchive, rows: pl.DataFrame, folder: Path, workers: int) -> float:
+    """Fetch, unpack, verify and publish each series."""
+    started = time.perf_counter()
+    fetch_dataset(archive, rows, folder, run_id="bench", max_missing_share=0, workers=workers)
+    seconds = time.perf_counter() - started
+    shutil.rmtree(folder)
+    return seconds
