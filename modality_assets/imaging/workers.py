@@ -43,6 +43,12 @@ _QUEUE = 2
 _LOOK_SECONDS = 0.1
 _MOST_TRIES = 3
 _ROOT = Path(__file__).resolve().parents[2]
+_ENVIRONMENT = {
+    **{f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")},
+    # glibc hands large arrays back to the kernel at once, and clearing the pages again costs more than decoding
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
 _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from modality_assets.imaging.worker import main; main()"
 
 
@@ -184,7 +190,6 @@ class DecodingPool:
             descriptors = {"heartbeat": shared.fileno(), "lifeline": lifeline}
             options = {**descriptors, "memory_limit": self.memory_limit, "modules": self.modules}
             errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-            single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
             try:
                 process = subprocess.Popen(
                     [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), json.dumps(options)],
@@ -192,7 +197,7 @@ class DecodingPool:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     pass_fds=list(descriptors.values()),
-                    env=os.environ | single,
+                    env=os.environ | _ENVIRONMENT,
                 )
             except OSError as error:
                 os.close(kept)

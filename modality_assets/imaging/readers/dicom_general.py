@@ -27,6 +27,14 @@ from modality_assets.imaging.readers.dicom_header import DicomHeader
 
 _DECODERS_OF_BASELINE = ("pillow", "pylibjpeg")
 _DECODERS = ("pylibjpeg", "pyjpegls", "pydicom", "pillow")
+_AS_STORED = {
+    "correct_unused_bits": False,
+    "apply_j2k_sign_correction": False,
+    "apply_jls_sign_correction": False,
+}
+"""`DicomHeader.stored_values` masks and extends signs; pydicom's corrections disregard HighBit and write to read-only
+memory."""
+
 _PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -66,15 +74,12 @@ def _decoded(decoder: Any, dataset: Dataset, count: int) -> Iterator[tuple[np.nd
     Lossy JPEG differs by a level or two between decoders, so the order is fixed, whatever is installed besides.
     """
     if decoder.is_native:
-        yield from islice(decoder.iter_array(dataset), count)
+        yield from islice(decoder.iter_array(dataset, **_AS_STORED), count)
         return
     order = _DECODERS_OF_BASELINE if JPEGBaseline8Bit == decoder.UID else _DECODERS
     installed = [*(name for name in order if name in decoder.available_plugins), ""]
     for plugin in installed:
-        # pydicom's own sign corrections write into read-only memory; masking by `DicomHeader` does the same
-        frames = decoder.iter_array(
-            dataset, decoding_plugin=plugin, apply_j2k_sign_correction=False, apply_jls_sign_correction=False
-        )
+        frames = decoder.iter_array(dataset, decoding_plugin=plugin, **_AS_STORED)
         try:
             first = next(frames)
         except MemoryError:

@@ -116,6 +116,8 @@ class DicomHeader:
         """
         low, high = integer_limits(self.bits_stored, self.signed)
         kind = "i" if self.signed else "u"
+        if not raw.dtype.isnative:
+            raw = raw.astype(raw.dtype.newbyteorder("="))
         stored = raw.view(f"{kind}{raw.dtype.itemsize}") if raw.dtype.kind in "iu" else raw.astype(f"{kind}1")
         shift = self.high_bit + 1 - self.bits_stored
         if shift or (self.bits_stored < stored.dtype.itemsize * 8 and not _within(stored, low, high)):

@@ -19,21 +19,22 @@ from modality_assets.imaging.frames import FileFrames, Frame
 Reader = Callable[[Path, BinaryIO], FileFrames]
 
 _HEAD_BYTES = 1024
+_READERS = "modality_assets.imaging.readers"
 _READER_OF_FORMAT = {
-    "DICOM": "dicom",
-    "NIfTI": "nifti",
-    "NRRD": "itk",
-    "MetaImage": "itk",
-    "PNG": "picture",
-    "JPEG": "picture",
-    "TIFF": "picture",
-    "PGM": "pgm",
-    "NPY": "npy",
+    "DICOM": f"{_READERS}.dicom",
+    "NIfTI": f"{_READERS}.nifti",
+    "NRRD": f"{_READERS}.itk",
+    "MetaImage": f"{_READERS}.itk",
+    "PNG": f"{_READERS}.picture",
+    "JPEG": f"{_READERS}.picture",
+    "TIFF": f"{_READERS}.picture",
+    "PGM": f"{_READERS}.pgm",
+    "NPY": f"{_READERS}.npy",
 }
 FORMATS = tuple(_READER_OF_FORMAT)
 """The formats that are read, by the names used in every table."""
 
-_MAGIC = (
+_MAGIC = [
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"II*\x00", "TIFF"),
@@ -43,10 +44,19 @@ _MAGIC = (
     (b"\x93NUMPY", "NPY"),
     (b"NRRD", "NRRD"),
     (b"\x1f\x8b", "NIfTI"),  # of gzipped formats only NIfTI is in use; its reader looks inside
-)
+]
 _META_IMAGE_KEYS = (b"ObjectType", b"NDims", b"Comment")
 _SUFFIXES_OF_DICOM = (".dcm", ".dicom", ".ima")
 _FIRST_GROUPS = range(0x0002, 0x0040, 2)
+
+
+def add_format(name: str, magic: bytes, module: str) -> None:
+    """Read files that begin with ``magic`` by the function ``read`` of ``module``, a dotted name, as format ``name``.
+
+    For formats of one's own; name the module that calls this in the ``modules`` of a `DecodingPool` too.
+    """
+    _READER_OF_FORMAT[name] = module
+    _MAGIC.insert(0, (magic, name))
 
 
 def sniff_format(head: bytes, path: Path, declared_format: str | None = None) -> str:
@@ -102,7 +112,7 @@ def _checked(path: Path, found: FileFrames) -> Iterator[Frame]:
 
 @cache
 def _reader(module: str) -> Reader:
-    reader: Reader = importlib.import_module(f"modality_assets.imaging.readers.{module}").read
+    reader: Reader = importlib.import_module(module).read
     return reader
 
 
