@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
-from modality_assets.evaluation.errors import ProbabilitiesError, UnknownImagesError
+from modality_assets.evaluation.errors import ProbabilitiesError
+from modality_assets.evaluation.image_facts import text_column, with_image_facts
 from modality_assets.modality import CLASSES
 
 KEYS = ("dataset", "patient_id", "study_uid", "series_uid", "instance_uid", "frame", "source_file")
@@ -30,8 +31,6 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 """The columns of predictions.parquet."""
 
-_IMAGE = ("dataset", "source_file", "frame")
-
 
 def predictions_table(
     provenance: np.ndarray,
@@ -55,7 +54,7 @@ def predictions_table(
     check_probabilities(probabilities, len(provenance))
     if len(labels) != len(provenance):
         raise ProbabilitiesError(f"{len(labels)} labels for {len(provenance)} images: give one label per image")
-    table = pl.DataFrame({key: _column(provenance[key]) for key in KEYS}).with_columns(
+    table = pl.DataFrame({key: text_column(provenance[key]) for key in KEYS}).with_columns(
         split=pl.lit(split),
         actual=_names(labels),
         predicted=_names(probabilities.argmax(axis=1)),
@@ -64,7 +63,7 @@ def predictions_table(
     table = table.with_columns(
         pl.Series(name, probabilities[:, i], dtype=pl.Float32) for i, name in enumerate(PROBABILITIES)
     )
-    joined = _with_facts(table, images)
+    joined = with_image_facts(table, images, FACTS)
     empty_is_null = [pl.col(key).replace("", None) for key in KEYS if key not in ("dataset", "frame", "source_file")]
     return joined.with_columns(empty_is_null).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
@@ -112,34 +111,6 @@ def by_series(predictions: pl.DataFrame) -> pl.DataFrame:
     )
     predicted = _names(probability_array(series).argmax(axis=1))
     return series.with_columns(predicted=predicted).select(*predictions.columns, "images")
-
-
-def _with_facts(table: pl.DataFrame, images: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    wanted = [pl.col(name).cast(SCHEMA[name]) for name in (*_IMAGE, *FACTS)]
-    tables = [frame.select(wanted) for frame in images]
-    empty = pl.DataFrame(schema={name: SCHEMA[name] for name in (*_IMAGE, *FACTS)})
-    facts = pl.concat([empty, *tables]).with_columns(known=pl.lit(True))
-    try:
-        joined = table.join(facts, on=list(_IMAGE), how="left", validate="m:1", maintain_order="left")
-    except pl.exceptions.ComputeError as error:
-        raise UnknownImagesError(f"a table of decoded images holds the same image twice ({error})") from None
-    unknown = joined.filter(pl.col("known").is_null())
-    if len(unknown):
-        first = unknown.row(0, named=True)
-        raise UnknownImagesError(
-            f"{len(unknown)} of {len(joined)} predicted images are not among the decoded images, the first of them "
-            f"{first['source_file']!r}, frame {first['frame']}, of dataset {first['dataset']!r}: "
-            "the shards are older than the images; materialise rescaled_shards again"
-        )
-    return joined
-
-
-def _column(values: np.ndarray) -> pl.Series:
-    if values.dtype.kind == "S":
-        return pl.Series(values.tolist(), dtype=pl.Binary).cast(pl.String)
-    if values.dtype.kind == "U":
-        return pl.Series(values.tolist(), dtype=pl.String)
-    return pl.Series(np.ascontiguousarray(values)).cast(pl.Int64)
 
 
 def _names(codes: np.ndarray) -> pl.Series:

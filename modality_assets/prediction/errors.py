@@ -1,0 +1,33 @@
+"""What can go wrong before the first prediction; a file that cannot be read is no error but a reported prediction.
+
+PredictionError
+├── UnknownEvidenceError     a kind of evidence that does not exist
+├── MissingEvidenceError     a kind of evidence that this model was not fitted for
+├── DamagedEvidenceError     calibration or intensity model on disk cannot be read
+├── ModelNotFoundError       no model where one was named
+└── NothingToFitError        too few images or classes to fit intensities or a calibration
+"""
+
+
+class PredictionError(Exception):
+    """The root of everything this room raises on purpose."""
+
+
+class UnknownEvidenceError(PredictionError, ValueError):
+    """A kind of evidence that does not exist."""
+
+
+class MissingEvidenceError(PredictionError):
+    """The model was not fitted for the evidence that was asked for."""
+
+
+class DamagedEvidenceError(PredictionError):
+    """calibration.json or intensities.safetensors cannot be read, or was written by another version."""
+
+
+class ModelNotFoundError(PredictionError):
+    """There is no model where one was named."""
+
+
+class NothingToFitError(PredictionError):
+    """There are too few images or classes to fit anything."""

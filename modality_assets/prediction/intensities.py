@@ -1,0 +1,96 @@
+"""The second kind of evidence: what six numbers of an image's native intensities say of its class.
+
+Rescaling to an image's own range throws away that air is at −1024 HU. A small forest on the statistics that
+decoding keeps brings it back. It sees no header field and no unit, for units such as BQML restate the class.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
+
+from modality_assets.modality import CLASSES, ClassOrderError, check_classes
+from modality_assets.prediction.errors import DamagedEvidenceError
+from modality_assets.prediction.forest import Forest
+
+FILE = "intensities.safetensors"
+STATISTICS = ("native_min", "native_max", "native_mean", "native_std", "native_p01", "native_p99")
+"""The columns of a table of decoded images that the evidence rests on."""
+
+FEATURES = 12
+_VERSION = "1"
+
+
+def has_native_intensities(images: pl.DataFrame) -> np.ndarray:
+    """Return (N,) bool: whether each image was stored with more than display values, that is more than 8 bits."""
+    wide = (pl.col("bits_stored") > 8).fill_null(False)
+    known = pl.all_horizontal(pl.col(STATISTICS).is_finite().fill_null(False))
+    return images.select(wide & known).to_series().to_numpy()
+
+
+def features(statistics: np.ndarray) -> np.ndarray:
+    """Return (N, 12) features of the `STATISTICS` (N, 6) of images, in native units.
+
+    The statistics themselves on a logarithmic scale, for what has absolute units, and six ratios of them,
+    which no scaling of an image changes, for what has none.
+    """
+    low, high, mean, std, p01, p99 = np.asarray(statistics, dtype=np.float64).T
+    reach = np.maximum(high - low, np.finfo(np.float64).tiny)
+    middle = np.where(p99 > p01, p99 - p01, reach)
+    absolute = [np.sign(x) * np.log1p(np.abs(x)) for x in (low, p01, mean, p99, high, std)]
+    relative = [(mean - low) / reach, std / reach, (p99 - low) / reach, (p01 - low) / reach]
+    return np.stack([*absolute, *relative, (mean - p01) / middle, std / middle], axis=1)
+
+
+@dataclass(frozen=True)
+class IntensityModel:
+    """Class shares from native intensities; ``seen`` are the classes that it was fitted on."""
+
+    forest: Forest
+    seen: tuple[str, ...]
+
+    def probabilities(self, images: pl.DataFrame) -> np.ndarray:
+        """Return (N, 4) float64 class probabilities from the `STATISTICS` of ``images``, not yet calibrated.
+
+        Where an image has no native intensities all classes are equally likely, and a class that was not
+        seen in fitting gets its even share, for nothing is known of it.
+        """
+        even = 1 / len(CLASSES)
+        known = np.array([CLASSES.index(name) for name in self.seen])
+        found = np.full((len(images), len(CLASSES)), even)
+        speaks = has_native_intensities(images)
+        if speaks.any():
+            statistics = images.filter(pl.Series(speaks)).select(pl.col(STATISTICS).cast(pl.Float64)).to_numpy()
+            shares = self.forest.shares(features(statistics))
+            found[np.ix_(np.flatnonzero(speaks), known)] = shares * even * len(known)
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write intensities.safetensors into ``folder``."""
+        described = {"version": _VERSION, "classes": json.dumps(CLASSES), "seen": json.dumps(self.seen)}
+        save_file(self.forest.tensors(), folder / FILE, metadata=described)
+
+    @classmethod
+    def load(cls, folder: Path) -> "IntensityModel":
+        """Read what `save` wrote; raise `DamagedEvidenceError`, or `ClassOrderError` for other classes."""
+        path = folder / FILE
+        try:
+            content = path.read_bytes()
+            length = int.from_bytes(content[:8], "little")
+            described = json.loads(content[8 : 8 + length])["__metadata__"]
+            check_classes(json.loads(described["classes"]), path)
+            seen = tuple(json.loads(described["seen"]))
+            forest = Forest.of_tensors(load(content), FEATURES)
+            if described["version"] != _VERSION or not set(seen) <= set(CLASSES) or forest.value.shape[2] != len(seen):
+                raise ValueError("written by another version")
+        except (OSError, KeyError, TypeError, SafetensorError, json.JSONDecodeError, IndexError) as error:
+            raise DamagedEvidenceError(f"{path}: cannot be read ({error}); materialise trained_model again") from None
+        except ValueError as error:
+            if isinstance(error, ClassOrderError):
+                raise
+            raise DamagedEvidenceError(f"{path}: {error}; materialise trained_model again") from None
+        return cls(forest, seen)
