@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,19 +35,23 @@ from modality_assets.progress import SILENT, Progress, Task
 __all__ = ["ensure_content", "generator_version", "pins", "set_release"]
 
 RELEASE_DATES = {"1": "2025-03-03", "2": "2025-09-01", "3": "2026-03-02"}
+_ASSET = "archive content"
 _CC0 = ("CC0 1.0 Universal", "https://creativecommons.org/publicdomain/zero/1.0/")
 _MIT = ("MIT License", "https://github.com/pydicom/pydicom/blob/main/LICENSE")
 
 
-def ensure_content(folder: Path, progress: Progress = SILENT) -> None:
+def ensure_content(
+    folder: Path, progress: Progress = SILENT, *, datasets: Sequence[PhantomDataset] = definitions.DATASETS
+) -> None:
     """Make the archive below ``folder`` complete: `files/<dataset>/` for every dataset, and `releases.json`.
 
-    Does nothing where it is complete and was made by this version of the generator. Each dataset appears
-    whole, so that a killed run goes on where it was. Two processes do not make it at the same time.
+    ``datasets`` are the phantoms, all of them by default; pydicom's samples are always there. Does nothing
+    where it is complete and was made by this version of the generator. Each dataset appears whole, so that
+    a killed run goes on where it was. Two processes do not make it at the same time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder):
-        missing = [dataset for dataset in definitions.DATASETS if not _is_complete(folder, dataset.name)]
+        missing = [dataset for dataset in datasets if not _is_complete(folder, dataset.name)]
         if missing:
             _make_phantoms(folder, missing, progress)
         if not _is_complete(folder, samples.DATASET):
@@ -55,8 +59,8 @@ def ensure_content(folder: Path, progress: Progress = SILENT) -> None:
                 started = time.monotonic()
                 count = samples.copy_samples(staged)
                 _publish(folder, samples.DATASET, staged, count, time.monotonic() - started)
-        _remove_others(folder)
-        releases = _releases()
+        _remove_others(folder, {dataset.name for dataset in datasets} | {samples.DATASET})
+        releases = _releases(datasets)
         if read_releases(folder) != releases:
             write_releases(folder, releases)
 
@@ -83,7 +87,7 @@ def _is_complete(folder: Path, dataset: str) -> bool:
 def _publish(folder: Path, dataset: str, staged: Path, images: int, seconds: float) -> None:
     manifest = describe(
         staged,
-        asset="archive",
+        asset=_ASSET,
         partition=dataset,
         input_hash=generator_version(dataset),
         code_version="1",
@@ -133,15 +137,15 @@ def _collect(folder: Path, jobs: dict[Future[int], str], staged: dict[str, Path]
             _publish(folder, name, staged[name], images[name], time.monotonic() - started)
 
 
-def _remove_others(folder: Path) -> None:
+def _remove_others(folder: Path, wanted: set[str]) -> None:
     """Remove datasets of an older version of the generator."""
-    wanted = {dataset.name for dataset in definitions.DATASETS} | {samples.DATASET}
     for path in (folder / FILES_FOLDER).iterdir():
-        if path.is_dir() and not path.name.startswith(".") and path.name not in wanted:
+        manifest = read_manifest(path) if path.name not in wanted else None
+        if manifest is not None and manifest.asset == _ASSET:
             shutil.rmtree(path)
 
 
-def _releases() -> Releases:
+def _releases(phantoms: Sequence[PhantomDataset]) -> Releases:
     datasets = {
         dataset.name: DatasetRelease(
             first=dataset.release,
@@ -152,7 +156,7 @@ def _releases() -> Releases:
             licence_uri=_CC0[1],
             phantom=True,
         )
-        for dataset in definitions.DATASETS
+        for dataset in phantoms
     }
     datasets[samples.DATASET] = DatasetRelease(
         title=samples.TITLE,
@@ -161,7 +165,7 @@ def _releases() -> Releases:
         licence_uri=_MIT[1],
     )
     revisions = {}
-    for dataset in definitions.DATASETS:
+    for dataset in phantoms:
         if dataset.revised is not None:
             uid, before, after = revised_folders(dataset)
             patient = f"{dataset.name}/{dataset.revised[1] + 1:03d}"

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -78,7 +79,7 @@ class Queries:
 
     async def metadata(self, request: Request) -> Response:
         """CSV of the series in the form field ``list``: UIDs with commas between."""
-        form = parameters({name: str(value) for name, value in (await request.form()).items()})
+        form = parameters(dict(parse_qsl((await request.body()).decode())))
         wanted = [uid.strip() for uid in form.get("list", "").replace("\n", ",").split(",") if uid.strip()]
         if not wanted:
             return refuse("A parameter, list, is required for this API call.")
