@@ -16,12 +16,14 @@ from modality_assets.catalogue.split.program import Program, Solution, Terms, sc
 from modality_assets.catalogue.split.rules import BODY_PARTS_WANTED, DATASETS_WANTED, Demands
 from modality_assets.modality import CLASSES
 
-_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART, _UNSEEN_PART = 200_000.0, 5_000.0, 150.0, 1.0
-"""No more than 12 cells miss two datasets and two body parts each, and train no more than 4 classes x 20 body
-parts, so that no lower rule outweighs a higher one."""
+_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART = 900.0, 30.0, 1.0
+"""No more than 12 cells miss two datasets and two body parts each, so that no lower rule outweighs a higher one."""
 
 _WORST = 10.0
 """Weight of the worst class's excess deviation beside the sum over the classes."""
+
+_UNTAUGHT = 3.0
+"""Weight of the share of a class's images that show a body part which train could show and does not."""
 
 _CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 1.0, 1e-5
 
@@ -78,7 +80,6 @@ class SplitModel:
         missed: dict[int, float] = {}
         lacked: dict[int, float] = {}
         unshown: dict[int, float] = {}
-        untaught: dict[int, float] = {}
         for c in self.classes:
             holders = [unit for unit, modality in self.contents if modality == c]
             by_part = self._by_part(c)
@@ -94,19 +95,15 @@ class SplitModel:
                 missed[missing] = self.demands.urgency(split)
                 lacked[few] = 1.0
                 unshown[narrow] = 1.0
-            if "train" in self.demands.filled:
-                for part in sorted(by_part):
-                    if len(by_part[part]) > 1:
-                        unseen = self.program.column(0.0, 1.0)
-                        in_train = {self.x[unit]["train"]: 1.0 for unit in by_part[part]}
-                        self.program.row(in_train | {unseen: 1.0}, lower=1.0)
-                        untaught[unseen] = 1.0
-        self.kept = [missed, lacked, unshown, untaught]
-        weights = (_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART, _UNSEEN_PART)
+        self.kept = [missed, lacked, unshown]
+        weights = (_MISSING_CLASS, _MISSING_DATASET, _MISSING_PART)
         return total(*(scaled(terms, weight) for terms, weight in zip(self.kept, weights, strict=True)))
 
     def shares(self) -> Terms:
-        """Add the rule of shares; return the cost: excess over the tolerance, the worst class first."""
+        """Add the rules of shares and of body parts in train; return their cost.
+
+        It is the excess over the tolerance, the worst class first, and what train is not shown.
+        """
         worst = self.program.column()
         cost = {worst: _WORST}
         self.kept = [cost]
@@ -122,6 +119,7 @@ class SplitModel:
             self.program.row({worst: 1.0, excess: -1.0}, lower=0.0)
             cost[excess] = 1.0
             self.distances[c] = distance
+            cost |= scaled(self._untaught(c), _UNTAUGHT)
         return cost
 
     def spread(self) -> Terms:
@@ -180,6 +178,21 @@ class SplitModel:
                             self.program.row(terms, upper=0.0)
                 cost[over] = _CARRIED / len(self.classes)
         return cost
+
+    def _untaught(self, c: str) -> Terms:
+        """Return the share of a class's images outside train whose body part others show, and train does not."""
+        terms: dict[int, float] = {}
+        if "train" not in self.demands.filled:
+            return terms
+        for part, holders in sorted(self._by_part(c).items()):
+            if len(holders) < 2:
+                continue
+            shown = self._presence(holders, "train")
+            for unit in holders:
+                untaught = self.program.column(0.0, 1.0)
+                self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
+                terms[untaught] = self.contents[unit, c].body_parts[part] / max(self.totals[c], 1)
+        return terms
 
     def _lone_cost(self) -> Terms:
         """Cost the share of a class's images outside train with a body part that no other dataset shows."""
