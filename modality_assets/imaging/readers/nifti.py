@@ -1,5 +1,6 @@
 """NIfTI-1 and NIfTI-2, plain or gzipped, through nibabel; slices along the third axis, then time."""
 
+import gzip
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,4 +42,8 @@ def read(path: Path, file: BinaryIO) -> FileFrames:
 
 def _is_second(file: BinaryIO) -> bool:
     head = file.read(8)
+    if head.startswith(b"\x1f\x8b"):
+        file.seek(0)
+        with gzip.open(file) as inside:
+            head = inside.read(8)
     return head[4:7] in (b"n+2", b"ni2")

@@ -65,7 +65,7 @@ def _grey(picture: Image.Image) -> np.ndarray:
     if array.dtype.kind == "f":
         return without_holes(array)
     if array.dtype.kind == "b":
-        return array.view(np.uint8)
+        return array.astype(np.uint8)
     array = array.astype(array.dtype.newbyteorder("="))
     inverted = getattr(picture, "tag_v2", {}).get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO
     return array.dtype.type(65535) - array if inverted and array.dtype == np.uint16 else array

@@ -59,7 +59,7 @@ def volume_frames(
             image = orientation.apply(plane)
             stored = without_holes(image) if image.dtype.kind == "f" else np.ascontiguousarray(image)
             if stored.dtype.kind == "b":
-                stored = stored.view(np.uint8)
+                stored = stored.astype(np.uint8)
             yield Frame(
                 stored=stored.astype(stored.dtype.newbyteorder("=")),
                 index=index,
