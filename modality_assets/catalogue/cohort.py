@@ -11,11 +11,27 @@ from typing import Any
 import polars as pl
 
 from modality_assets.catalogue import published
-from modality_assets.catalogue.locks import CohortDifference, LockError, cohort_from_lock, diff_locks, make_lock
+from modality_assets.catalogue.locks import (
+    CohortDifference,
+    LockError,
+    cohort_from_lock,
+    diff_locks,
+    make_lock,
+    read_lock,
+)
 from modality_assets.catalogue.series import SERIES_SCHEMA, CatalogueError
 from modality_assets.modality import CLASSES
 
-__all__ = ["COHORTS", "GB", "CohortDifference", "LockError", "choose_cohort", "cohort_from_lock", "diff_locks"]
+__all__ = [
+    "COHORTS",
+    "GB",
+    "CohortDifference",
+    "LockError",
+    "choose_cohort",
+    "cohort_from_lock",
+    "diff_locks",
+    "read_lock",
+]
 
 GB = 1_000_000_000
 """Bytes in a GB of a budget."""
@@ -70,7 +86,8 @@ def choose_cohort(
     if budget_gb is not None or budget_images is not None:
         turns = _by_share(turns)
         turns = turns.filter(_within_budget(turns, budget_gb, budget_images))
-    chosen = turns.select(*SERIES_SCHEMA).sort("dataset", "patient_id", "study_uid", "series_uid")
+    chosen = candidates[turns.get_column("_row")].select(*SERIES_SCHEMA)
+    chosen = chosen.sort("dataset", "patient_id", "study_uid", "series_uid")
     choice = {
         "archive": archive,
         "archive_version": archive_version,
@@ -101,25 +118,26 @@ def _check(caps: Mapping[str, int], budget_gb: float | None, budget_images: int 
 def _in_turns(candidates: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Order the series of every dataset and class by turns: manufacturer and body part, then patient, then chance.
 
-    Adds _part (dataset x class), _class_turn (the part's place among its class's parts), _series, and leaves
-    the parts one after another, each in its order.
+    Returns _row (place in ``candidates``), modality, planned_images, size_bytes, _part (dataset x class),
+    _class_turn (the part's place among its class's parts) and _series (chance), the parts one after another.
     """
     manufacturer = pl.col("manufacturer").fill_null("").str.to_lowercase().str.extract(r"([a-z0-9]+)", 1).fill_null("")
     patient = pl.coalesce("patient_id", "series_uid")
-    keyed = candidates.with_columns(
+    keyed = candidates.select(
+        "modality",
+        pl.col("planned_images", "size_bytes").fill_null(0),
+        _row=pl.int_range(pl.len(), dtype=pl.UInt32),
         _part=_chance(candidates, seed, pl.col("dataset"), pl.col("modality")),
         _stratum=_chance(candidates, seed, pl.col("dataset"), manufacturer, pl.col("body_part")),
         _patient=_chance(candidates, seed, pl.col("dataset"), patient),
-        _series=_chance(candidates, seed, pl.col("dataset"), pl.col("series_uid")),
+        _series=_chance(candidates, seed, pl.col("series_uid")),
     )
-    keyed = keyed.sort("_series", "series_uid").with_columns(
-        _turn=pl.int_range(pl.len()).over("_part", "_stratum", "_patient")
-    )
+    keyed = keyed.sort("_series").with_columns(_turn=pl.int_range(pl.len()).over("_part", "_stratum", "_patient"))
     keyed = keyed.sort("_turn", "_patient", "_series").with_columns(
         _turn=pl.int_range(pl.len()).over("_part", "_stratum")
     )
     return keyed.with_columns(_class_turn=pl.col("_part").rank("dense").over("modality")).sort(
-        "_part", "_turn", "_stratum", "_series", "series_uid"
+        "_part", "_turn", "_stratum", "_series"
     )
 
 
@@ -129,19 +147,22 @@ def _chance(frame: pl.DataFrame, seed: int, *columns: pl.Expr) -> pl.Series:
     A cryptographic hash, because Polars' own may change from version to version.
     """
     texts = frame.select(pl.concat_str(*columns, separator="\x1f", ignore_nulls=True)).to_series()
-    salt = str(seed).encode()
-    numbers = {
-        text: int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, salt=salt[:16]).digest())
-        for text in texts.unique()
-    }
-    return texts.replace_strict(list(numbers), list(numbers.values()), return_dtype=pl.UInt64)
+    unique = texts.unique(maintain_order=True)
+    salted = hashlib.blake2b(str(seed).encode(), digest_size=8)
+    numbers = []
+    for text in unique.to_list():
+        hashed = salted.copy()
+        hashed.update(b"\x1f" + text.encode())
+        numbers.append(int.from_bytes(hashed.digest()))
+    chances = pl.Series(numbers, dtype=pl.UInt64)
+    return chances if len(unique) == len(texts) else texts.replace_strict(unique, chances)
 
 
 def _within_caps(turns: pl.DataFrame, caps: Mapping[str, int]) -> pl.Series:
     """Take each series in order that still fits under its dataset's cap of its class."""
     used: dict[int, int] = {}
     taken = []
-    for part, name, images in turns.select("_part", "modality", pl.col("planned_images").fill_null(0)).iter_rows():
+    for part, name, images in turns.select("_part", "modality", "planned_images").iter_rows():
         total = used.get(part, 0) + images
         fits = name not in caps or total <= caps[name]
         if fits:
@@ -156,24 +177,22 @@ def _by_share(turns: pl.DataFrame) -> pl.DataFrame:
     What is received counts images and bytes alike, so that a few large mammograms do not weigh as much as
     a few slices, and neither do a thousand slices weigh as little as a few bytes.
     """
-    bytes_of = pl.col("size_bytes").fill_null(0)
-    bytes_per_image = pl.max_horizontal(bytes_of.sum() // pl.max_horizontal(pl.col("planned_images").sum(), 1), 1)
-    cost = pl.col("planned_images").fill_null(0) * bytes_per_image + bytes_of
+    images, sizes = pl.col("planned_images"), pl.col("size_bytes")
+    bytes_per_image = pl.max_horizontal(sizes.sum() // pl.max_horizontal(images.sum(), 1), 1)
     return (
-        turns.with_columns(_cost=cost)
+        turns.with_columns(_cost=images * bytes_per_image + sizes)
         .with_columns(_received=(pl.col("_cost").cum_sum() - pl.col("_cost")).over("_part"))
-        .sort("_received", "_class_turn", "modality", "_series", "series_uid")
+        .sort("_received", "_class_turn", "modality", "_series")
     )
 
 
 def _within_budget(ordered: pl.DataFrame, budget_gb: float | None, budget_images: int | None) -> pl.Series:
     """Take each series in order that still fits into both budgets."""
-    bytes_left = float("inf") if budget_gb is None else int(budget_gb * GB)
-    images_left = float("inf") if budget_images is None else budget_images
+    unlimited = 2**63
+    bytes_left = unlimited if budget_gb is None else int(min(budget_gb * GB, unlimited))
+    images_left = unlimited if budget_images is None else budget_images
     taken = []
-    for size, images in ordered.select(
-        pl.col("size_bytes").fill_null(0), pl.col("planned_images").fill_null(0)
-    ).iter_rows():
+    for size, images in ordered.select("size_bytes", "planned_images").iter_rows():
         fits = size <= bytes_left and images <= images_left
         if fits:
             bytes_left -= size

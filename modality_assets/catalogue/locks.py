@@ -5,8 +5,10 @@ every chosen series with a fingerprint of what the archive said of it: release, 
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -56,6 +58,20 @@ def make_lock(chosen: pl.DataFrame, choice: Mapping[str, Any]) -> dict[str, Any]
         "hash": digest(pinned),
         "series": pinned,
     }
+
+
+def read_lock(path: Path) -> dict[str, Any]:
+    """Return the lock in the JSON file ``path``; raise `LockError` where there is none that can be read."""
+    try:
+        lock = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise LockError(f"{path}: there is no such file; a lock is `cohort/cohort.lock.json` of a data root") from None
+    except (OSError, ValueError) as error:
+        raise LockError(f"{path}: cannot be read as a cohort lock ({error}); choose the cohort again") from None
+    if not isinstance(lock, dict):
+        raise LockError(f"{path}: not a cohort lock, which is one JSON object; choose the cohort again")
+    _pinned(lock)
+    return lock
 
 
 def cohort_from_lock(lock: Mapping[str, Any], series: pl.DataFrame) -> pl.DataFrame:

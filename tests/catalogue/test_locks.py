@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from modality_assets.catalogue.cohort import choose_cohort
-from modality_assets.catalogue.locks import LockError, cohort_from_lock, diff_locks
+from modality_assets.catalogue.locks import LockError, cohort_from_lock, diff_locks, read_lock
 from modality_assets.catalogue.series import SERIES_SCHEMA, conform
 
 ORDINARY = {
@@ -24,6 +24,23 @@ def catalogue(*rows):
 
 def lock_of(series, **choice):
     return choose_cohort(series, **{"caps": {}, "archive": "idc", "archive_version": "24", **choice})[1]
+
+
+def test_a_lock_is_read_from_its_file(tmp_path):
+    lock = lock_of(catalogue({"series_uid": "1.1"}))
+    (tmp_path / "cohort.lock.json").write_text(json.dumps(lock))
+    assert read_lock(tmp_path / "cohort.lock.json") == lock
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "no such file"), ("{", "cannot be read"), ("[1]", "one JSON object"), ("{}", "not a cohort lock")],
+)
+def test_a_file_that_holds_no_lock_is_refused_in_a_sentence(text, message, tmp_path):
+    if text is not None:
+        (tmp_path / "lock.json").write_text(text)
+    with pytest.raises(LockError, match=message):
+        read_lock(tmp_path / "lock.json")
 
 
 def test_a_lock_written_and_read_gives_the_same_cohort():
