@@ -16,7 +16,9 @@ class UnsafeNameError(ValueError):
 def check_dataset_key(key: str) -> str:
     """Return ``key`` if it may be a partition key and a folder name; raise `UnsafeNameError` otherwise."""
     if not _KEY.fullmatch(key) or len(key) > 128:
-        raise UnsafeNameError(f"dataset {key!r}: a key is letters, digits, '.', '_' and '-', starting with a letter or digit")
+        raise UnsafeNameError(
+            f"dataset {key!r}: a key is letters, digits, '.', '_' and '-', starting with a letter or digit"
+        )
     return key
 
 
@@ -121,6 +123,35 @@ class DataLayout:
 
     def experiment(self, study: str, trial: str) -> Path:
         return self.root / "experiments" / study / trial
+
+    @property
+    def decoded_folders(self) -> list[Path]:
+        """The decoded datasets on disk, complete or not; likewise below."""
+        return _folders(self.root / "decoded", "*")
+
+    @property
+    def source_folders(self) -> list[Path]:
+        return _folders(self.root / "source_files", "*")
+
+    @property
+    def shard_folders(self) -> list[Path]:
+        return _folders(self.root / "shards", "*/*")
+
+    @property
+    def model_folders(self) -> list[Path]:
+        return _folders(self.root / "models", "*/*")
+
+    @property
+    def report_folders(self) -> list[Path]:
+        return _folders(self.reports, "*/*")
+
+    @property
+    def experiment_folders(self) -> list[Path]:
+        return _folders(self.root / "experiments", "*/*")
+
+
+def _folders(below: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in below.glob(pattern) if path.is_dir() and not path.name.startswith("."))
 
 
 def data_root(archive_name: str, data: str | os.PathLike[str] | None = None) -> Path:

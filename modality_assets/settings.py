@@ -38,15 +38,27 @@ class Settings(BaseModel):
     shares: dict[str, float] = Field({"train": 0.65, "validate": 0.15, "test": 0.20})
 
     # source files and decoding
-    max_missing_share: float = Field(0.1, ge=0, le=1, description="a dataset fails when more of its series than this are missing")
-    max_quarantine_share: float = Field(0.1, ge=0, le=1, description="share of files that may be unreadable before the check fails")
+    max_missing_share: float = Field(
+        0.1, ge=0, le=1, description="a dataset fails when more of its series than this are missing"
+    )
+    max_quarantine_share: float = Field(
+        0.1, ge=0, le=1, description="share of files that may be unreadable before the check fails"
+    )
     image_size: int = Field(224, ge=8, le=1024, description="height and width of the stored images, pixels")
     aspect: Literal["stretch", "pad"] = "stretch"
     workers: int | None = Field(None, ge=1, description="worker processes; by default one per core")
 
     # shards and training
     rescalings: tuple[str, ...] = ("image_range", "dtype_range")
-    architectures: tuple[str, ...] = ("resnet18", "resnet34", "resnet50", "vgg16", "vgg16_dropout", "densenet121", "mnasnet1_0")
+    architectures: tuple[str, ...] = (
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "vgg16",
+        "vgg16_dropout",
+        "densenet121",
+        "mnasnet1_0",
+    )
     recipe: str = "dissertation"
     epochs: int | None = Field(None, ge=1, description="overrides the recipe's number of epochs")
     studies: tuple[str, ...] = ("rescaling",)
@@ -92,4 +104,6 @@ def _checked(values: dict[str, Any], where: str) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        raise SettingsError(f"{where}: setting {name!r}: {first['msg']}; see `modality_assets/settings.py` for what is allowed") from None
+        raise SettingsError(
+            f"{where}: setting {name!r}: {first['msg']}; see `modality_assets/settings.py` for what is allowed"
+        ) from None

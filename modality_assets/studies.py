@@ -25,7 +25,7 @@ class Trial:
 
 
 def _rescaling(settings: Settings) -> list[Trial]:
-    """Which range an image is scaled by: its own, its data type's, or the data type's as published (faulty when signed)."""
+    """Which range an image is scaled by: its own, or its data type's, right and as published (faulty when signed)."""
     return [
         Trial("rescaling", name, settings.study_architecture, name, settings.recipe)
         for name in ("image_range", "dtype_range", "dtype_range_published")

@@ -1,6 +1,7 @@
 """What the tests of every room share."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("MODALITY_REAL_ARCHIVE"),
         help="a folder archive of real images; by default MODALITY_REAL_ARCHIVE, else ../shared/real_archive",
     )
+
+
+def pytest_configure() -> None:
+    # Dagster fixes the partitions from the data root's settings as the assets are imported; tests must not see a
+    # developer's own root.
+    os.environ["MODALITY_DATA"] = tempfile.mkdtemp(prefix="modality-tests-")
+    os.environ.pop("MODALITY_ARCHIVE", None)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,10 @@ _trials = all_trials(_chosen)
 _shard_rescalings = list(dict.fromkeys([*_chosen.rescalings, *(trial.rescaling for trial in _trials.values())]))
 
 shard_partitions = dg.MultiPartitionsDefinition(
-    {"rescaling": dg.StaticPartitionsDefinition(_shard_rescalings), "split": dg.StaticPartitionsDefinition(list(SPLITS))}
+    {
+        "rescaling": dg.StaticPartitionsDefinition(_shard_rescalings),
+        "split": dg.StaticPartitionsDefinition(list(SPLITS)),
+    }
 )
 
 model_partitions = dg.MultiPartitionsDefinition(

@@ -21,7 +21,9 @@ def markdown_table(frame: pl.DataFrame, rows: int = 40) -> dg.MarkdownMetadataVa
     return dg.MetadataValue.md("\n".join(f"| {line} |" for line in lines))
 
 
-def contact_sheet(images: NDArray[np.uint8], captions: Sequence[str] = (), columns: int = 8) -> dg.MarkdownMetadataValue:
+def contact_sheet(
+    images: NDArray[np.uint8], captions: Sequence[str] = (), columns: int = 8
+) -> dg.MarkdownMetadataValue:
     """Return images ``(N, H, W) uint8`` side by side as one PNG inside Markdown, with a line that names them."""
     count, height, width = images.shape
     columns = min(columns, max(count, 1))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,8 @@ from pydantic import Field
 from modality_assets.archives.archive import Archive, archive_name
 from modality_assets.layout import DataLayout, data_root
 from modality_assets.settings import DEMO, Settings, read_settings
+
+_held_archive: ContextVar[tuple[str, Archive] | None] = ContextVar("held_archive", default=None)
 
 
 class Workspace(dg.ConfigurableResource):
@@ -40,8 +43,22 @@ class Workspace(dg.ConfigurableResource):
 
     @contextmanager
     def open_archive(self) -> Iterator[Archive]:
-        """Connect to the archive; the embedded one is started where none runs."""
+        """Connect to the archive, or use the connection that is held; the embedded archive starts where none runs."""
         from modality_assets.archives.open import open_archive
 
+        held = _held_archive.get()
+        if held is not None and held[0] == self.archive:
+            yield held[1]
+            return
         with open_archive(self.archive, self.layout) as archive:
             yield archive
+
+    @contextmanager
+    def hold_archive(self) -> Iterator[None]:
+        """Keep one connection open until the end of the block, for every run of this process."""
+        with self.open_archive() as archive:
+            held = _held_archive.set((self.archive, archive))
+            try:
+                yield
+            finally:
+                _held_archive.reset(held)

@@ -1,0 +1,253 @@
+"""The `modality` command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modality_assets.archives.archive import archive_name
+from modality_assets.layout import DataLayout, data_root
+from modality_assets.settings import DEMO, Settings, read_settings, write_settings
+from modality_assets.terminal import console, error_console, print_comparison, print_table, progress_bars
+from modality_assets.user_interfaces import (
+    DAGSTER_PORT,
+    DASHBOARD_PORT,
+    check_ports,
+    dagster_command,
+    dashboard_command,
+    run_together,
+)
+
+
+class _Commands(click.Group):
+    """Commands whose named errors end in one sentence and exit code 1, and never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            error_console.print("stopped; run the same command again to go on from here")
+            sys.exit(130)
+        except Exception as error:
+            if not type(error).__module__.startswith("modality_assets."):
+                raise
+            error_console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """Turn public medical image archives into honestly evaluated modality classifiers."""
+
+
+_archive = click.option(
+    "--archive",
+    envvar="MODALITY_ARCHIVE",
+    default="replica",
+    show_default=True,
+    help="replica, folder:PATH, nbia[:URL], idc[:S3-ENDPOINT] or dicomweb:URL",
+)
+_data = click.option("--data", type=click.Path(path_type=Path), help="the data root; by default ./data/<archive name>")
+_file = click.Path(path_type=Path, exists=True, dir_okay=False)
+_config = click.option("--config", type=_file, help="JSON of settings to use from now on")
+
+
+@main.command()
+@_archive
+@_data
+def demo(archive: str, data: Path | None) -> None:
+    """Materialise the whole graph with small settings, and print what came out."""
+    layout = _use(archive, data)
+    _keep(layout, read_settings(layout.settings, DEMO))
+    _run_graph(layout, [])
+    print_comparison(layout.comparison_table)
+    named = "" if archive == "replica" else f" ARCHIVE={archive}"
+    console.print(f"\nOpen the Dagster UI and the dashboard on these results with [bold]make ui{named}[/bold].")
+
+
+@main.command()
+@_archive
+@_data
+@click.option(
+    "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON of settings to use from now on"
+)
+@click.option("--select", default="", help="assets, separated by commas; by default all")
+def run(archive: str, data: Path | None, config: Path | None, select: str) -> None:
+    """Materialise the graph, or some assets of it, with chosen settings."""
+    layout = _use(archive, data)
+    _keep(layout, _chosen(layout, config, Settings()))
+    _run_graph(layout, [name.strip() for name in select.split(",") if name.strip()])
+    if layout.comparison_table.exists():
+        print_comparison(layout.comparison_table)
+
+
+@main.command()
+@_archive
+@_data
+@click.option("--dagster-port", default=DAGSTER_PORT, show_default=True)
+@click.option("--dashboard-port", default=DASHBOARD_PORT, show_default=True)
+def ui(archive: str, data: Path | None, dagster_port: int, dashboard_port: int) -> None:
+    """Start the Dagster UI and the dashboard on loopback, until Ctrl-C."""
+    from modality_assets.defs.instance import fail_dead_runs, open_instance
+
+    layout = _use(archive, data)
+    check_ports([dagster_port, dashboard_port])
+    with open_instance(layout) as instance:
+        fail_dead_runs(instance)
+    os.environ["MODALITY_DAGSTER_URL"] = f"http://127.0.0.1:{dagster_port}"
+    commands = [dagster_command(dagster_port), dashboard_command(dashboard_port)]
+    if archive == "replica":
+        commands.append(
+            [sys.executable, "-m", "modality_assets.cli", "archive", "serve", "--folder", str(layout.replica)]
+        )
+    console.print(f"Dagster UI  http://127.0.0.1:{dagster_port}")
+    console.print(f"dashboard   http://127.0.0.1:{dashboard_port}")
+    console.print("Both are up in about ten seconds. Ctrl-C stops both.")
+    run_together(commands, layout.root / "ui.log")
+
+
+@main.command()
+@_archive
+@_data
+@click.option("--budget-gb", type=float, help="most GB to fetch")
+@click.option("--cohort", help="'all', or 'dissertation' for the published datasets")
+@click.option("--split", "plans", multiple=True, help="a plan to make beside the current one, such as 'published'; "
+              "'k-fold' and 'leave-one-out' make several")  # fmt: skip
+@_config
+def plan(
+    archive: str,
+    data: Path | None,
+    budget_gb: float | None,
+    cohort: str | None,
+    plans: tuple[str, ...],
+    config: Path | None,
+) -> None:
+    """Decide on catalogue, cohort and split without fetching an image, and print the decisions."""
+    from modality_assets.planning import named_plans, plan_without_fetching
+
+    layout = _use(archive, data)
+    settings = _chosen(layout, config, DEMO if archive == "replica" else Settings())
+    asked = {"budget_gb": budget_gb, "cohort": cohort}
+    settings = settings.with_changes({name: value for name, value in asked.items() if value is not None})
+    _keep(layout, settings)
+    several = {"k-fold", "leave-one-out"}.intersection(plans)
+    with progress_bars() as progress:
+        tables = plan_without_fetching(archive, layout, settings, sorted(set(plans) - several), progress)
+        for name in sorted(several):
+            tables |= plan_without_fetching(archive, layout, settings, named_plans(layout, name), progress)
+    for title, table in tables.items():
+        print_table(title, table)
+
+
+@main.group(name="archive")
+def archive_group() -> None:
+    """The embedded archive."""
+
+
+@archive_group.command()
+@click.option("--folder", type=click.Path(path_type=Path), help="any folder of DICOM; by default the phantoms")
+@click.option("--port", default=0, help="by default any that is free")
+def serve(folder: Path | None, port: int) -> None:
+    """Serve a folder of DICOM as an NBIA archive under /nbia-api/services/v4/ on loopback, until Ctrl-C."""
+    from modality_assets.archives.replica.content import ensure_content
+    from modality_assets.archives.replica.server import serve as serve_folder
+
+    if folder is None or folder == DataLayout(folder.parent).replica:
+        folder = folder or DataLayout(data_root("replica")).replica
+        with progress_bars() as progress:
+            ensure_content(folder, progress)
+    serve_folder(folder, port)
+
+
+@archive_group.command()
+@click.argument("number", type=click.IntRange(1, 3))
+@_data
+def release(number: int, data: Path | None) -> None:
+    """Let the embedded archive serve release NUMBER from now on; a running server changes at once."""
+    from modality_assets.archives.replica.content import set_release
+
+    layout = DataLayout(data_root("replica", data))
+    set_release(layout.replica, number)
+    console.print(f"{layout.replica} serves release {number}", highlight=False, soft_wrap=True)
+
+
+@main.group(name="cohort")
+def cohort_group() -> None:
+    """Cohorts and their lock files."""
+
+
+@cohort_group.command()
+@click.argument("old", type=_file)
+@click.argument("new", type=_file)
+def diff(old: Path, new: Path) -> None:
+    """Say what lock file NEW adds, revises and removes against OLD."""
+    from modality_assets.catalogue.locks import diff_locks, read_lock
+
+    difference = diff_locks(read_lock(old), read_lock(new))
+    for name, (before, after) in difference.choices.items():
+        console.print(f"{name}: {before} → {after}", highlight=False)
+    print_table("series per dataset", difference.datasets)
+    print_table("series", difference.series)
+
+
+@main.group(name="shards")
+def shards_group() -> None:
+    """Training shards."""
+
+
+@shards_group.command()
+@_archive
+@_data
+def verify(archive: str, data: Path | None) -> None:
+    """Read every byte of every shard, and name each damaged file."""
+    from modality_assets.shards.verification import verify_shards
+
+    layout = _use(archive, data)
+    with progress_bars() as progress:
+        problems = verify_shards(layout.root / "shards", progress)
+    for folder, file, problem in problems:
+        error_console.print(f"{folder / file}: {problem}", highlight=False, soft_wrap=True)
+    if problems:
+        sys.exit(1)
+    console.print("every shard is whole")
+
+
+def _use(archive: str, data: Path | None) -> DataLayout:
+    """Fix archive and data root for this process and its children, and say which root it is."""
+    layout = DataLayout(data_root(archive_name(archive), data))
+    os.environ["MODALITY_ARCHIVE"] = archive
+    os.environ["MODALITY_DATA"] = str(layout.root)
+    console.print(
+        f"archive [bold]{archive}[/bold], data root [bold]{layout.root}[/bold]", highlight=False, soft_wrap=True
+    )
+    return layout
+
+
+def _chosen(layout: DataLayout, config: Path | None, default: Settings) -> Settings:
+    """Return the settings of the data root with those of ``config`` over them."""
+    kept = read_settings(layout.settings, default)
+    return read_settings(config, kept) if config else kept
+
+
+def _keep(layout: DataLayout, settings: Settings) -> None:
+    if read_settings(layout.settings, Settings()) != settings or not layout.settings.exists():
+        write_settings(layout.settings, settings)
+
+
+def _run_graph(layout: DataLayout, selected: list[str]) -> None:
+    # Imported here: Dagster fixes the partitions from the settings of the data root as it loads.
+    from modality_assets.definitions import defs
+    from modality_assets.defs.everything import run_everything
+    from modality_assets.defs.workspace import Workspace
+
+    with progress_bars() as progress:
+        made, fresh = run_everything(defs, Workspace.from_environment(), selected, progress)
+    console.print(f"{made} results made, {fresh} found fresh, in {layout.root}", highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()

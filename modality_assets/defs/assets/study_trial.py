@@ -1,0 +1,90 @@
+"""`study_trial`: one training and its report in a family of trials that differ in one thing."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from modality_assets.defs.assets.evaluation_report import show_report
+from modality_assets.defs.assets.trained_model import TIMED, model_result, show_model
+from modality_assets.defs.partitions import trial_partitions
+from modality_assets.defs.results import materialise
+from modality_assets.defs.training import evaluate_into, evaluation_inputs, train_into, training_inputs
+from modality_assets.defs.workspace import Workspace
+from modality_assets.progress import Progress
+from modality_assets.results import Counts, Result
+from modality_assets.studies import Trial, all_trials
+
+CODE_VERSION = "1"
+
+
+def trial_result(workspace: Workspace, key: str) -> Result:
+    trial = all_trials(workspace.settings)[key]
+    return Result(
+        "study_trial",
+        key,
+        workspace.layout.experiment(trial.study, trial.name),
+        {"training": training_inputs(workspace, trial), "evaluation": evaluation_inputs(workspace, trial.rescaling)},
+        CODE_VERSION,
+        shared=True,  # the checkpoints to resume from lie in the same folder
+        timed=(*TIMED, "metrics.json"),
+    )
+
+
+def _same_model(workspace: Workspace, trial: Trial) -> Path | None:
+    """Return the folder of a trained model made from the very same inputs, so that no training is done twice."""
+    if (
+        trial.architecture not in workspace.settings.architectures
+        or trial.rescaling not in workspace.settings.rescalings
+    ):
+        return None
+    model = model_result(workspace, trial.architecture, trial.rescaling)
+    same = model.inputs == training_inputs(workspace, trial) and model.fresh_manifest() is not None
+    return model.folder if same else None
+
+
+def _make(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    trial: Trial,
+    result: Result,
+    staged: Path,
+    progress: Progress,
+) -> Counts:
+    same = _same_model(workspace, trial)
+    if same is None:
+        counts = train_into(context, workspace, trial, result.folder, staged)
+    else:
+        manifest = model_result(workspace, trial.architecture, trial.rescaling).fresh_manifest()
+        assert manifest is not None
+        for name in manifest.files:
+            shutil.copy2(same / name, staged / name)
+        counts = manifest.counts
+    report = evaluate_into(workspace, trial, staged, staged, float(counts["train_seconds"]), progress)
+    return {**counts, **report, "trained_anew": same is None}
+
+
+def _show(folder: Path) -> dict[str, Any]:
+    return {**show_model(folder), **show_report(folder)}
+
+
+@dg.asset(
+    partitions_def=trial_partitions,
+    group_name="evaluation",
+    owners=["team:learning"],
+    kinds={"torch", "safetensors"},
+    deps=[dg.AssetDep("rescaled_shards", partition_mapping=dg.AllPartitionMapping())],
+    pool="training",
+    code_version=CODE_VERSION,
+)
+def study_trial(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
+    """One trial of the rescaling, regularisation, recipe, baseline or probe study."""
+    trial = all_trials(workspace.settings)[context.partition_key]
+    result = trial_result(workspace, context.partition_key)
+    return materialise(
+        context,
+        result,
+        lambda staged, progress: _make(context, workspace, trial, result, staged, progress),
+        _show,
+    )

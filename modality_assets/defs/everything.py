@@ -1,0 +1,134 @@
+"""Materialise the whole graph, or a part of it, in this process: what `modality demo` and `modality run` do."""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster as dg
+
+from modality_assets.defs.instance import fail_dead_runs, open_instance, process_tag
+from modality_assets.defs.partitions import dataset_partitions
+from modality_assets.defs.results import terminal_progress
+from modality_assets.defs.steps import STEPS, Step, cohort_datasets
+from modality_assets.defs.workspace import Workspace
+from modality_assets.layout import DataLayout
+from modality_assets.progress import SILENT, Progress
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class AlreadyRunningError(Exception):
+    """Another command works on the same data root."""
+
+
+class UnknownAssetError(Exception):
+    """A name that is no asset of the graph."""
+
+
+class MaterialisationError(Exception):
+    """One or more partitions failed; the message names the first with its cause."""
+
+    def __init__(self, asset: str, partition: str | None, cause: str) -> None:
+        self.cause = cause
+        super().__init__(f"{asset}{f' [{partition}]' if partition else ''}: {cause}")
+
+
+def run_everything(
+    definitions: dg.Definitions, workspace: Workspace, selected: Sequence[str] = (), progress: Progress = SILENT
+) -> tuple[int, int]:
+    """Materialise every stale partition of the selected assets in the order of the flow; return (made, found fresh).
+
+    A dataset that fails does not stop the other datasets; after them, `MaterialisationError` names the
+    first that failed. The embedded archive is opened once for the whole of it.
+    """
+    unknown = sorted(set(selected) - {step.asset for step in STEPS})
+    if unknown:
+        raise UnknownAssetError(
+            f"unknown asset {unknown[0]!r}: the assets are {', '.join(step.asset for step in STEPS)}"
+        )
+    steps = [step for step in STEPS if not selected or step.asset in selected]
+    with _only_one(workspace.layout), open_instance(workspace.layout) as instance, workspace.hold_archive():
+        fail_dead_runs(instance)
+        shown = terminal_progress.set(progress)
+        try:
+            return _run(definitions, instance, workspace, steps, progress)
+        finally:
+            terminal_progress.reset(shown)
+
+
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    workspace: Workspace,
+    steps: list[Step],
+    progress: Progress,
+) -> tuple[int, int]:
+    made = fresh = 0
+    with progress.task("Materialising", total=len(steps), unit="assets") as task:
+        for step in steps:
+            task.note(step.asset)
+            failures: list[MaterialisationError] = []
+            if step.asset == "source_files":
+                instance.add_dynamic_partitions(str(dataset_partitions.name), cohort_datasets(workspace))
+            for key in step.keys(workspace):
+                if step.is_fresh(workspace, key) and _is_recorded(instance, step, key):
+                    fresh += 1
+                    continue
+                try:
+                    _materialise(definitions, instance, workspace, step.asset, key)
+                    made += 1
+                except MaterialisationError as error:
+                    failures.append(error)
+            if failures:
+                raise failures[0]
+            task.advance(1)
+    return made, fresh
+
+
+def _is_recorded(instance: dg.DagsterInstance, step: Step, key: str | None) -> bool:
+    """Tell whether Dagster knows of a materialisation; results outlive a deleted event log."""
+    asset_key = dg.AssetKey(step.asset)
+    if key is None:
+        return instance.get_latest_materialization_event(asset_key) is not None
+    return key in instance.get_materialized_partitions(asset_key)
+
+
+def _materialise(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str, key: str | None
+) -> None:
+    run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        asset_selection=[dg.AssetKey(asset)],
+        partition_key=key,
+        raise_on_error=False,
+        tags=process_tag(),
+        run_config=_QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
+    )
+    if not run.success:
+        raise MaterialisationError(asset, key, _cause(run))
+
+
+def _cause(run: dg.ExecuteInProcessResult) -> str:
+    """Return the message of the innermost error of a failed run."""
+    for event in run.all_events:
+        error = getattr(event.event_specific_data, "error", None)
+        if event.is_failure and error is not None:
+            while error.cause is not None:
+                error = error.cause
+            return error.message.strip()
+    return f"the run failed; see run {run.run_id} in the Dagster UI"
+
+
+@contextmanager
+def _only_one(layout: DataLayout) -> Iterator[None]:
+    """Hold the data root's lock; the kernel frees it when this process ends, however it ends."""
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with layout.lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunningError(
+                f"another command is materialising into {layout.root}: wait until it is done, "
+                "or name another root with --data"
+            ) from None
+        yield

@@ -1,0 +1,130 @@
+"""Progress bars, tables and sentences for a person at a terminal."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+class _Amount(bars.ProgressColumn):
+    def render(self, task: bars.Task) -> str:
+        if task.fields.get("unit") == "B":
+            of = f"/{task.total / 1e6:,.0f}" if task.total else ""
+            return f"{task.completed / 1e6:,.0f}{of} MB"
+        of = f"/{task.total:,.0f}" if task.total else ""
+        return f"{task.completed:,.0f}{of} {task.fields.get('unit', '')}"
+
+
+class _BarTask:
+    def __init__(self, shown: bars.Progress, task: bars.TaskID) -> None:
+        self._shown, self._task = shown, task
+
+    def advance(self, amount: float = 1) -> None:
+        self._shown.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        self._shown.update(self._task, note=text)
+
+
+class Bars:
+    """A `modality_assets.progress.Progress` that shows one bar per open task."""
+
+    def __init__(self, shown: bars.Progress) -> None:
+        self._shown = shown
+
+    @contextmanager
+    def task(self, description: str, total: float | None = None, unit: str = "") -> Iterator[_BarTask]:
+        task = self._shown.add_task(description, total=total, unit=unit, note="")
+        try:
+            yield _BarTask(self._shown, task)
+        finally:
+            self._shown.remove_task(task)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Bars]:
+    """Show progress bars until the end of the block; nothing moves where the output is no terminal."""
+    columns = (
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        _Amount(),
+        bars.TimeElapsedColumn(),
+        bars.TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as shown:
+        yield Bars(shown)
+
+
+def print_table(title: str, frame: pl.DataFrame) -> None:
+    """Print a frame with a title; numbers are set right and have separators."""
+    table = Table(title=title.replace("_", " "), title_justify="left")
+    for name, dtype in frame.schema.items():
+        table.add_column(name.replace("_", " "), justify="right" if dtype.is_numeric() else "left")
+    for row in frame.iter_rows():
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def print_comparison(comparison: Path) -> None:
+    """Print architecture × rescaling: accuracy and balanced accuracy by split, beside the published figures."""
+    console.print(comparison_table(pl.read_parquet(comparison)))
+
+
+def comparison_table(comparison: pl.DataFrame) -> Table:
+    """Arrange a comparison (columns as in reports/comparison.parquet) as one row per model."""
+    table = Table(title="Accuracy / balanced accuracy, in per cent (published: test, and validate where printed)")
+    for name in (
+        "architecture",
+        "rescaling",
+        "train",
+        "validate",
+        "test",
+        "95 % interval",
+        "published validate",
+        "published test",
+    ):
+        table.add_column(name, justify="left" if name in ("architecture", "rescaling") else "right")
+    ours = comparison.filter(pl.col("source") == "ours").sort("study", "architecture", "rescaling")
+    published = comparison.filter((pl.col("source") == "published") & (pl.col("study") == "main"))
+    for (study, architecture, rescaling), rows in ours.group_by(
+        ["study", "architecture", "rescaling"], maintain_order=True
+    ):
+        by_split = {row["split"]: row for row in rows.iter_rows(named=True)}
+        printed = published.filter((pl.col("architecture") == architecture) & (pl.col("rescaling") == rescaling))
+        beside = {row["split"]: row for row in printed.iter_rows(named=True)}
+        test = by_split.get("test", {})
+        table.add_row(
+            f"{architecture}" if study == "main" else f"{architecture} ({study} study)",
+            str(rescaling),
+            *(_pair(by_split.get(split)) for split in ("train", "validate", "test")),
+            f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if test.get("ci_low") is not None else "–",
+            _pair(beside.get("validate")),
+            _pair(beside.get("test")),
+        )
+    return table
+
+
+def _pair(row: dict[str, float | None] | None) -> str:
+    if row is None:
+        return "–"
+    return " / ".join(_per_cent(row[name]) for name in ("accuracy", "balanced_accuracy"))
+
+
+def _per_cent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f}"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
