@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from modality_assets.archives.adapters.member import walk
 from modality_assets.archives.archive import (
     ArchiveContentError,
     Delivery,
-    DeliveryError,
     FileFacts,
     SeriesNotFoundError,
 )
@@ -116,8 +116,11 @@ class FolderArchive:
                 f"{error.filename} is gone since the catalogue was made; put it back, or materialise "
                 "collection_catalogue again"
             ) from None
-        except tarfile.TarError as error:
-            raise DeliveryError(f"{base / str(reference['packed'])} cannot be unpacked: {error}") from None
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            packed = base / str(reference.get("packed"))
+            raise ArchiveContentError(
+                f"{packed} cannot be unpacked ({error}); fetch it again from its source"
+            ) from None
 
     def pins(self) -> pl.DataFrame | None:
         return read_pins(self.root, {row.dataset for row in self.rows})

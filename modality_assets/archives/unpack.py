@@ -1,6 +1,7 @@
 """Zips and tars from outside, unpacked without trusting a word of them."""
 
 import hashlib
+import itertools
 import os
 import stat
 import struct
@@ -30,12 +31,17 @@ class Limits:
 
 def safe_names(names: Iterable[str]) -> list[str]:
     """Return one plain file name for each path, in order: no folders, unique, none that the store itself uses."""
-    names = list(names)
-    plain = [PurePosixPath(name.replace("\\", "/")).name for name in names]
-    flat = [
-        name if plain.count(name) == 1 else path.replace("/", "__") for name, path in zip(plain, names, strict=True)
-    ] if len(set(plain)) != len(plain) else plain  # fmt: skip
-    return [f"file-{name}" if name.startswith(".") or name == MANIFEST else name for name in flat]
+    safe: list[str] = []
+    used: set[str] = {MANIFEST}
+    for path in names:
+        name = PurePosixPath(path.replace("\\", "/")).name.replace("\x00", "_")
+        if name.startswith(".") or not name:
+            name = f"file{name}"
+        if name in used:
+            name = next(new for number in itertools.count(2) if (new := f"{number}-{name}") not in used)
+        used.add(name)
+        safe.append(name)
+    return safe
 
 
 def unzip(
@@ -66,7 +72,7 @@ def unzip(
                 elif not name.upper().startswith(skip):
                     wanted.append(entry)
             names = [PurePosixPath(entry.filename).name for entry in wanted]
-            absent = sorted(set(promised) - set(names))
+            absent = sorted(set(promised) - {PurePosixPath(entry.filename).name for entry in entries})
             if absent:
                 raise DeliveryError(f"{md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
             facts = {}
