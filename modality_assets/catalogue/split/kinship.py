@@ -20,7 +20,8 @@ KINSHIP_SCHEMA: dict[str, pl.DataType] = {
     "relation": pl.String(),
     "source": pl.String(),
 }
-"""``relation`` says in a few words what is shared; ``source`` is a publication or the archive's own page."""
+"""``dataset`` and ``other`` may give several names of one dataset, parted by '|'; ``relation`` says in a few words
+what is shared; ``source`` is a publication, the archive's own page, or an index in which it can be counted."""
 
 
 @dataclass(frozen=True, order=True)
@@ -55,22 +56,18 @@ def find_kin(
     measured, of which only the ``telling`` pairs bind. A pair known from both names both.
     """
     known = sorted(set(datasets))
-    same = _aliases()
-    by_name: dict[str, list[str]] = {}
-    for dataset in known:
-        by_name.setdefault(_canonical(dataset, same), []).append(dataset)
     counts: dict[tuple[str, str], int] = {}
     evidence: dict[tuple[str, str], list[str]] = {}
     if shared is not None:
-        for row in shared.filter(pl.col("telling")).iter_rows(named=True):
+        for row in shared.filter(pl.col("telling")).sort("dataset", "other").iter_rows(named=True):
             pair = (min(row["dataset"], row["other"]), max(row["dataset"], row["other"]))
             if pair[0] != pair[1] and set(pair) <= set(known):
                 counts[pair] = max(counts.get(pair, 0), row["patients"])
                 evidence[pair] = [f"{counts[pair]} PatientIDs in common, such as {row['example']}"]
-    table = read_kinship() if kinship is None else kinship
-    for row in table.iter_rows(named=True):
-        for one in by_name.get(_canonical(row["dataset"], same), []):
-            for other in by_name.get(_canonical(row["other"], same), []):
+    names = _Names(known, read_kinship() if kinship is None else kinship)
+    for row in names.table:
+        for one in names.present(row["dataset"]):
+            for other in names.present(row["other"]):
                 if one != other:
                     pair = (min(one, other), max(one, other))
                     evidence.setdefault(pair, []).append(f"{row['relation']} ({row['source']})")
@@ -86,32 +83,43 @@ def find_expected(datasets: Iterable[str], kinship: pl.DataFrame | None = None) 
     Such a pair shares no patients itself. But a dataset that is made of both, as BraTS20 is of TCGA-GBM and
     TCGA-LGG, could be placed nowhere without a leak if the two were in different splits when it comes.
     """
-    same = _aliases()
-    by_name: dict[str, list[str]] = {}
-    for dataset in sorted(set(datasets)):
-        by_name.setdefault(_canonical(dataset, same), []).append(dataset)
-    partners: dict[str, tuple[str, set[str]]] = {}
-    table = read_kinship() if kinship is None else kinship
-    for row in table.iter_rows(named=True):
+    names = _Names(sorted(set(datasets)), read_kinship() if kinship is None else kinship)
+    partners: dict[str, set[str]] = {}
+    title: dict[str, str] = {}
+    for row in names.table:
         for absent, present in ((row["dataset"], row["other"]), (row["other"], row["dataset"])):
-            name = _canonical(absent, same)
-            if name not in by_name:
-                partners.setdefault(name, (absent, set()))[1].update(by_name.get(_canonical(present, same), []))
+            if not names.present(absent):
+                key = names.canonical(absent)
+                title.setdefault(key, absent.split("|")[0])
+                partners.setdefault(key, set()).update(names.present(present))
     pairs: dict[tuple[str, str], Kin] = {}
-    for _, (absent, present_ones) in sorted(partners.items()):
-        members = sorted(present_ones)
-        for one, other in pairwise(members):
-            pairs.setdefault((one, other), Kin(one, other, 0, f"{absent}, which is not here yet, has patients of both"))
+    for key in sorted(partners):
+        for one, other in pairwise(sorted(partners[key])):
+            text = f"{title[key]}, which is not here yet, has patients of both"
+            pairs.setdefault((one, other), Kin(one, other, 0, text))
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _aliases() -> dict[str, str]:
-    """Return alias to name, both plain, from the names by which archives know the published datasets."""
-    return {
-        plain_name(alias): plain_name(name) for name, alias in published.aliases().select("name", "alias").iter_rows()
-    }
+class _Names:
+    """Which of an archive's datasets a name in the table means, by any of the names that it goes by."""
 
+    def __init__(self, datasets: list[str], kinship: pl.DataFrame) -> None:
+        self.table = kinship.sort("dataset", "other", "relation", "source").to_dicts()
+        self._same = {
+            plain_name(alias): plain_name(name)
+            for name, alias in published.aliases().select("name", "alias").iter_rows()
+        }
+        for row in self.table:
+            for cell in (row["dataset"], row["other"]):
+                first, *others = (plain_name(name) for name in cell.split("|"))
+                self._same |= {name: self._same.get(first, first) for name in others}
+        self._present: dict[str, list[str]] = {}
+        for dataset in datasets:
+            self._present.setdefault(self.canonical(dataset), []).append(dataset)
 
-def _canonical(name: str, same: dict[str, str]) -> str:
-    plain = plain_name(name)
-    return same.get(plain, plain)
+    def canonical(self, cell: str) -> str:
+        plain = plain_name(cell.split("|", maxsplit=1)[0])
+        return self._same.get(plain, plain)
+
+    def present(self, cell: str) -> list[str]:
+        return self._present.get(self.canonical(cell), [])

@@ -25,7 +25,7 @@ _WORST = 10.0
 _UNTAUGHT = 3.0
 """Weight of the share of a class's images that show a body part which train could show and does not."""
 
-_CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 1.0, 1e-5
+_CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 4.0, 1e-5
 
 _ATTRIBUTES = ("manufacturers", "formats", "licences")
 
