@@ -142,9 +142,9 @@ def test_metadata_come_as_csv_with_spaced_names(client: Client) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [row["Series Instance UID"] for row in rows] == wanted
     needed = {
-        "Patient ID", "Study Instance UID", "Series Instance UID", "Study Date", "Series Date", "Image Count", "File Size",
-        "Date Released", "Body Part Examined", "Series Description", "Manufacturer Model Name", "Software Versions",
-        "License Name", "License URI", "Collection URI", "Collection", "Modality", "Manufacturer",
+        "Patient ID", "Study Instance UID", "Series Instance UID", "Study Date", "Series Date", "Image Count",
+        "File Size", "Date Released", "Body Part Examined", "Series Description", "Manufacturer Model Name",
+        "Software Versions", "License Name", "License URI", "Collection URI", "Collection", "Modality", "Manufacturer",
     }  # fmt: skip
     assert needed <= rows[0].keys()
     assert client.http.post("getSeriesMetadata", data={"list": "1.2.3"}).content == b""

@@ -42,6 +42,8 @@ AIR = CODE["air"]
 
 def tissue_property(name: str) -> NDArray[np.float32]:
     """Return one property of every tissue, indexed by tissue code; ``name`` is a column of the table above."""
+    if name not in _COLUMNS:
+        raise ValueError(f"unknown property {name!r} of tissues: there are {', '.join(_COLUMNS)}")
     column = _COLUMNS.index(name)
     return np.array([row[column] for row in _TABLE.values()], np.float32)  # (tissues,)
 
