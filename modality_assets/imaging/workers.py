@@ -81,6 +81,7 @@ class _Worker:
     since: float = 0.0
     ready: bool = False
     timed_out: bool = False
+    last_words: str = ""
 
     def lines(self) -> Iterator[dict[str, Any]] | None:
         """Return what arrived, or None when the process has closed its end."""
@@ -124,6 +125,8 @@ class _Worker:
         status = self.process.wait()
         os.close(self.lifeline)
         self.heartbeat.close()
+        self.last_words = _tail(self.errors)
+        self.errors.close()
         return status
 
 
@@ -201,6 +204,8 @@ class DecodingPool:
                 )
             except OSError as error:
                 os.close(kept)
+                heartbeat.close()
+                errors.close()
                 raise WorkerStartError(
                     f"no worker process could be started ({error}); see the limits of this user"
                 ) from None
@@ -265,7 +270,7 @@ class _Run:
                 worker.process.wait(5)
         status = worker.end()
         if not worker.ready:
-            raise WorkerStartError(f"a worker process did not start: {_tail(worker.errors)}")
+            raise WorkerStartError(f"a worker process did not start: {worker.last_words}")
         self.pool.lost += 1
         if not worker.batches:
             return
