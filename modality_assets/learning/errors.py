@@ -7,6 +7,7 @@ LearningError
 ├── NotFiniteLossError          the loss became NaN or infinite
 ├── NotEnoughMemoryError        not even one image fits
 ├── UnevenRanksError            the batch cannot be shared equally by the ranks
+├── RanksFailedError            a distributed training failed
 ├── CheckpointMismatchError     a checkpoint of other classes, another shape or architecture
 ├── DamagedModelError           a model folder that cannot be used
 └── TrainingInterruptedError    stopped by a signal after writing a checkpoint
@@ -43,6 +44,10 @@ class NotEnoughMemoryError(LearningError):
 
 class UnevenRanksError(LearningError):
     """The recipe's batch cannot be divided equally among the ranks that train together."""
+
+
+class RanksFailedError(LearningError):
+    """A training that was started on several ranks ended without a model."""
 
 
 class CheckpointMismatchError(LearningError):

@@ -30,12 +30,21 @@ class LoadedModel:
     config: dict[str, Any]
     device: torch.device
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Return logits (N, classes) float32 of ``images`` (N, H, W), rescaled to [0, 1], of the contract's size."""
+    def prepare(self, images: np.ndarray) -> Tensor:
+        """Return rescaled ``images`` (N, H, W) as the network reads them: (N, 1, H, W) float32, standardised.
+
+        Raises `ShardsDisagreeError` for images of another size than the contract's.
+        """
         tensor = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None].to(self.device)
         _check_shape(tuple(tensor.shape[-2:]), self.contract, "the images given")
+        return self.contract.standardise(tensor)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Return logits (N, classes) float32 of ``images`` (N, H, W), rescaled to [0, 1], of the contract's size."""
+        inputs = self.prepare(images)
         with torch.inference_mode():
-            return self.network(self.contract.standardise(tensor)).float().cpu().numpy()
+            logits: np.ndarray = self.network(inputs).float().cpu().numpy()
+        return logits
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return class probabilities (N, classes) float32, rows summing to 1, of ``images`` as for `logits`."""

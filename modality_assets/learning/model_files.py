@@ -76,4 +76,12 @@ def read_model(folder: Path) -> TrainingResult:
     check_classes(classes, folder / CONFIG)
     if bad := [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())]:
         raise DamagedModelError(f"model {folder}: weight {bad[0]!r} is not finite; materialise trained_model again")
-    return TrainingResult(architecture, contract, weights, config, history)
+    return TrainingResult(
+        architecture,
+        contract,
+        weights,
+        config,
+        history,
+        seconds=sum(row["seconds"] for row in history),
+        stopped_early=bool(history) and bool(history[-1]["stopped"]),
+    )

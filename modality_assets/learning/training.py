@@ -48,6 +48,9 @@ TIMED = ("images_per_second", "waiting_share", "gpu_memory_bytes", "seconds")
 _CHECK_EVERY = 50
 """Batches between looks at the loss on a GPU, where each look waits for it."""
 
+_ASK_EVERY = 10
+"""Batches after which several ranks ask each other whether one was told to stop."""
+
 
 def train(
     train: ShardReader,
@@ -189,7 +192,9 @@ def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Pa
             )
 
     for batch in islice(loader, batches - run.batch):
-        loss, right = _train_batch(run, batch, (run.epoch + run.batch / batches) / run.config.total_epochs)
+        position = (run.epoch + run.batch / batches) / run.config.total_epochs
+        everywhere = min(run.recipe.batch_size, len(reader) - run.batch * run.recipe.batch_size)
+        loss, right = _train_batch(run, batch, position, everywhere)
         loss_sum += loss
         right_sum += right
         run.totals["images"] += len(batch.labels)
@@ -200,7 +205,9 @@ def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Pa
             task.note(
                 f"epoch {run.epoch + 1}/{run.config.total_epochs}, loss {run.totals['loss'] / run.totals['images']:.3f}"
             )
-        if run.ranks.any(request.name is not None, run.device):
+        # Ranks must stop at the same batch, and to ask the others waits for them: not after every batch.
+        asks = run.ranks.world_size == 1 or run.batch % _ASK_EVERY == 0
+        if asks and run.ranks.any(request.name is not None, run.device):
             settle()
             run.save(folder)
             raise TrainingInterruptedError(
@@ -210,13 +217,13 @@ def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Pa
     settle()
 
 
-def _train_batch(run: Run, batch: Batch, position: float) -> tuple[Tensor, Tensor]:
+def _train_batch(run: Run, batch: Batch, position: float, everywhere: int) -> tuple[Tensor, Tensor]:
+    """Take one step; the batches of all ranks at this step have ``everywhere`` images."""
     recipe, ranks = run.recipe, run.ranks
     losses = [row["train_loss"] for row in run.history]
     rate = schedules.learning_rate(recipe, position, losses)
     set_rates(run.optimiser, rate, schedules.momentum(recipe, position))
     here = len(batch.labels)
-    everywhere = here if ranks.world_size == 1 else int(ranks.total(torch.tensor(here, device=run.device)))
     seed = run.random_number("batch", run.epoch, run.batch)
     torch.manual_seed(seed + ranks.rank)  # for dropout
     numbers = draw(everywhere, torch.Generator().manual_seed(seed))[ranks.rank :: ranks.world_size]
