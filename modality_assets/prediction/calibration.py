@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from modality_assets.manifest import write_json
-from modality_assets.modality import CLASSES, check_classes
+from modality_assets.modality import CLASSES, ClassOrderError, check_classes
 from modality_assets.prediction.errors import DamagedEvidenceError, UnknownEvidenceError
 
 FILE = "calibration.json"
@@ -82,7 +82,9 @@ class Calibration:
         path = folder / FILE
         try:
             return cls.of_json(json.loads(path.read_text()), str(path))
-        except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except ClassOrderError:
+            raise
+        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise DamagedEvidenceError(f"{path}: cannot be read ({error!r}); materialise trained_model again") from None
 
     @classmethod

@@ -39,7 +39,7 @@ def features(statistics: np.ndarray) -> np.ndarray:
     which no scaling of an image changes, for what has none.
     """
     low, high, mean, std, p01, p99 = np.asarray(statistics, dtype=np.float64).T
-    reach = np.maximum(high - low, np.finfo(np.float64).tiny)
+    reach = np.where(high > low, high - low, 1.0)
     middle = np.where(p99 > p01, p99 - p01, reach)
     absolute = [np.sign(x) * np.log1p(np.abs(x)) for x in (low, p01, mean, p99, high, std)]
     relative = [(mean - low) / reach, std / reach, (p99 - low) / reach, (p01 - low) / reach]
@@ -87,10 +87,8 @@ class IntensityModel:
             forest = Forest.of_tensors(load(content), FEATURES)
             if described["version"] != _VERSION or not set(seen) <= set(CLASSES) or forest.value.shape[2] != len(seen):
                 raise ValueError("written by another version")
-        except (OSError, KeyError, TypeError, SafetensorError, json.JSONDecodeError, IndexError) as error:
+        except ClassOrderError:
+            raise
+        except (OSError, KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
             raise DamagedEvidenceError(f"{path}: cannot be read ({error}); materialise trained_model again") from None
-        except ValueError as error:
-            if isinstance(error, ClassOrderError):
-                raise
-            raise DamagedEvidenceError(f"{path}: {error}; materialise trained_model again") from None
         return cls(forest, seen)

@@ -60,6 +60,13 @@ def test_ours_stand_beside_the_published(predictions, tmp_path):
     assert len(found) == 2 + len(published_rows(PUBLISHED))
 
 
+def test_the_time_per_image_is_that_of_one_image_at_a_time(predictions, tmp_path):
+    timings = {"batch_1_ms_per_image": 3.5, "batch_128_ms_per_image": 0.5}
+    write_report(predictions([0], [0]), tmp_path, timings=timings, model={})
+    ref = ReportRef(tmp_path, "main", "resnet18", "image_range", "quick", "optimised", 7, None)
+    assert compare([ref], PUBLISHED).filter(source="ours")["predict_ms_per_image"].to_list() == [3.5]
+
+
 def test_without_any_report_of_ours_the_published_remain():
     assert compare([], PUBLISHED).equals(published_rows(PUBLISHED))
 
