@@ -1,5 +1,6 @@
 """Batches' memory, used again: fresh pages cost more than the copy that fills them."""
 
+import threading
 import weakref
 from collections.abc import Callable
 
@@ -16,11 +17,16 @@ class BufferPool:
 
     def __init__(self, make: Callable[[], np.ndarray]) -> None:
         self._make = make
+        self._lock = threading.Lock()
         self._buffers: list[np.ndarray] = []
         self._lent: list[weakref.ref[np.ndarray]] = []
 
     def take(self, rows: int) -> np.ndarray:
         """Return the first ``rows`` of a free buffer, or of a new one; the content is whatever was there."""
+        with self._lock:
+            return self._take(rows)
+
+    def _take(self, rows: int) -> np.ndarray:
         free = next((number for number, lent in enumerate(self._lent) if lent() is None), len(self._lent))
         if free == len(self._buffers):
             self._buffers.append(self._make())

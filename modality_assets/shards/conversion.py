@@ -20,8 +20,10 @@ def rescale_on_host(
     """Fill ``out`` (n, H, W) with the rescaled ``pixels`` (n, H, W); ``affine`` is (n, 2)."""
     np.copyto(out, pixels)
     out /= np.float32(levels)
-    out *= affine[:, 0, None, None]
-    out += affine[:, 1, None, None]
+    if (affine[:, 0] != 1).any():  # image_range needs neither
+        out *= affine[:, 0, None, None]
+    if affine[:, 1].any():
+        out += affine[:, 1, None, None]
     if clip:
         np.clip(out, 0.0, 1.0, out=out)
 

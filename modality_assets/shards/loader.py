@@ -11,7 +11,7 @@ Standard library, numpy and torch only.
 import time
 import weakref
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,15 +26,17 @@ from modality_assets.shards.reader import ShardReader
 from modality_assets.shards.sampling import Balance, epoch_rows
 from modality_assets.shards.warming import WindowWarmer
 
-WINDOW_BYTES = 1 << 30
+WINDOW_BYTES = 256 << 20
 """Rows that are shuffled with each other and read together; a larger split is shuffled window by window."""
-RUN_BYTES = 1 << 20
+RUN_BYTES = 512 << 10
 """Neighbouring rows that are read together in a split larger than a window."""
-_AHEAD = 3  # batches ready beside the one in use
+_AHEAD = 2  # batches ready beside the one in use
+_BLOCK_BYTES = 512 << 10  # pixels gathered and rescaled at a time on the host
 _RESIDENT_SHARE = 0.6  # of the free GPU memory that a split may take
 _UPLOAD_BYTES = 64 << 20
 
 _resident: "weakref.WeakKeyDictionary[ShardReader, dict[torch.device, torch.Tensor]]" = weakref.WeakKeyDictionary()
+_pools: "weakref.WeakKeyDictionary[ShardReader, dict[str, BufferPool]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -148,40 +150,53 @@ class Loader:
             yield Batch(images, labels, rows)
             del images
 
-    def _gathered(self, make: "BufferPool") -> Generator[tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]]:
-        """Give (rows, pixels) of each batch; the pixels are lent by ``make``."""
+    def _warm_rows(self) -> Generator[NDArray[np.int64]]:
+        """Give the rows of each batch once they are in memory."""
         first = self.start_batch * self.batch_size
         warmer = WindowWarmer(self.reader, self.rows, self._window_rows, first // self._window_rows)
         try:
             for places in self._batch_places():
                 warmer.wait_for(places.stop - 1)
-                rows = self.rows[places]
-                yield rows, self.reader.gather(rows, make.take(len(rows)))
+                yield self.rows[places]
         finally:
             warmer.stop()
 
+    def _pool(self, kind: str, make: Callable[[], np.ndarray]) -> BufferPool:
+        """Return the reader's buffers for batches of this size, which outlive this epoch."""
+        pools = _pools.setdefault(self.reader, {})
+        return pools.setdefault(f"{kind} {self.batch_size}", BufferPool(make))
+
     def _made_on_host(self) -> Generator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
         reader, index = self.reader, self.reader.index
-        shape = (min(self.batch_size, max(1, len(self.rows))), *index.shape)
-        floats = BufferPool(lambda: np.empty(shape, np.float32))
-        for rows, pixels in self._gathered(BufferPool(lambda: np.empty(shape, index.dtype))):
-            values = floats.take(len(rows))
-            rescale_on_host(pixels, reader.affine[rows], values, levels=index.levels, clip=index.clip)
+        shape = (min(self.batch_size, len(reader)), *index.shape)
+        pool = self._pool("float32", lambda: np.empty(shape, np.float32))
+        step = max(1, _BLOCK_BYTES // index.row_bytes)
+        block = np.empty((step, *index.shape), index.dtype)
+        for rows in self._warm_rows():
+            values = pool.take(len(rows))
+            affine = reader.affine[rows]
+            for start in range(0, len(rows), step):
+                # a block at a time: what was gathered is still in the processor's cache when it is rescaled
+                part = slice(start, min(start + step, len(rows)))
+                pixels = reader.gather(rows[part], block[: part.stop - start])
+                rescale_on_host(pixels, affine[part], values[part], levels=index.levels, clip=index.clip)
             # unsqueezed by torch: a numpy view of the view would not keep the lent one alive
             images = torch.from_numpy(values).unsqueeze(1)
             labels = torch.from_numpy(reader.labels[rows].astype(np.int64))
+            del values
             yield images, labels, torch.from_numpy(rows.copy())
-            del images, values
+            del images
 
     def _made_on_gpu(self) -> Generator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.cuda.Event]]:
         index, device = self.reader.index, self.device
-        shape = (min(self.batch_size, max(1, len(self.rows))), *index.shape)
+        shape = (min(self.batch_size, len(self.reader)), *index.shape)
         kind = torch.uint8 if index.bits == 8 else torch.int16
-        pool = BufferPool(lambda: torch.empty(shape, dtype=kind, pin_memory=True).numpy().view(index.dtype))
+        pool = self._pool("pinned", lambda: torch.empty(shape, dtype=kind, pin_memory=True).numpy().view(index.dtype))
         in_flight: deque[tuple[torch.cuda.Event, np.ndarray]] = deque()
         with torch.cuda.device(device), torch.cuda.stream(torch.cuda.Stream(device)):
             affine, labels = self._facts_on_device()
-            for rows, pixels in self._gathered(pool):
+            for rows in self._warm_rows():
+                pixels = self.reader.gather(rows, pool.take(len(rows)))
                 places = torch.from_numpy(rows.copy())
                 on_device = places.to(device)
                 sent = as_tensor(pixels).to(device, non_blocking=True)

@@ -9,6 +9,8 @@ import errno
 import os
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 from modality_assets.shards.pixel_file import read_exactly
 from modality_assets.shards.reader import ShardReader
 
-_READ_BYTES = 4 << 20
+_READ_BYTES = 2 << 20
+_READERS = 4
 _GAP_BYTES = 256 << 10  # shorter gaps are read through: cheaper than a seek
 
 
@@ -31,6 +34,7 @@ class WindowWarmer:
         self._stopped = False
         self._changed = threading.Condition()
         self._error: BaseException | None = None
+        self._scratch = threading.local()
         self._thread = threading.Thread(target=self._run, name="shards-warmer", daemon=True)
         self._thread.start()
 
@@ -53,38 +57,49 @@ class WindowWarmer:
 
     def _run(self) -> None:
         try:
-            scratch = memoryview(bytearray(_READ_BYTES))
-            for window in range(self._first, self._windows):
-                with self._changed:
-                    while self._wanted <= window and not self._stopped:
-                        self._changed.wait()
-                    if self._stopped:
-                        return
-                start = window * self._window_rows
-                self._read(self._rows[start : start + self._window_rows], scratch)
-                with self._changed:
-                    self._warm = window + 1
-                    self._changed.notify_all()
+            with ThreadPoolExecutor(_READERS, thread_name_prefix="shards-reader") as readers:
+                for window in range(self._first, self._windows):
+                    with self._changed:
+                        while self._wanted <= window and not self._stopped:
+                            self._changed.wait()
+                        if self._stopped:
+                            return
+                    start = window * self._window_rows
+                    self._read(self._rows[start : start + self._window_rows], readers)
+                    with self._changed:
+                        self._warm = window + 1
+                        self._changed.notify_all()
         except BaseException as error:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
-    def _read(self, rows: NDArray[np.int64], scratch: memoryview) -> None:
-        for number, _, local in self._reader.by_file(np.unique(rows)):
-            file = self._reader.open_file(number)
-            begin, end = joined(*file.byte_ranges(local), _GAP_BYTES)
-            descriptor = os.open(file.path, os.O_RDONLY)
-            try:
+    def _read(self, rows: NDArray[np.int64], readers: ThreadPoolExecutor) -> None:
+        """Read all pieces of files that hold ``rows``, several at a time: one alone leaves a disk idle between."""
+        with ExitStack() as stack:
+            reads = []
+            for number, _, local in self._reader.by_file(np.unique(rows)):
+                file = self._reader.open_file(number)
+                descriptor = os.open(file.path, os.O_RDONLY)
+                stack.callback(os.close, descriptor)
+                begin, end = joined(*file.byte_ranges(local), _GAP_BYTES)
                 for first, last in zip(begin.tolist(), end.tolist(), strict=True):
                     for start in range(first, last, _READ_BYTES):
-                        if self._stopped:
-                            return
                         length = min(_READ_BYTES, last - start)
-                        if not _is_cached(descriptor, start, length):
-                            read_exactly(descriptor, scratch[:length], start)
+                        reads.append(readers.submit(self._read_piece, descriptor, start, length))
+            try:
+                for read in reads:
+                    read.result()
             finally:
-                os.close(descriptor)
+                # before the files are closed: no read may be on its way, or begin
+                wait([read for read in reads if not read.cancel()])
+
+    def _read_piece(self, descriptor: int, start: int, length: int) -> None:
+        if self._stopped or _is_cached(descriptor, start, length):
+            return
+        if not hasattr(self._scratch, "memory"):
+            self._scratch.memory = memoryview(bytearray(_READ_BYTES))
+        read_exactly(descriptor, self._scratch.memory[:length], start)
 
 
 def joined(begin: NDArray[np.int64], end: NDArray[np.int64], gap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
