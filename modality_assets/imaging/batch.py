@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from modality_assets.imaging.errors import ConstantImageError, DecoderMemoryError, ImagingError
+from modality_assets.imaging.errors import ConstantImageError, DamagedImageError, DecoderMemoryError, ImagingError
 from modality_assets.imaging.quantised import FrameFacts, quantise
 from modality_assets.imaging.readers import read_frames
 
@@ -81,6 +81,8 @@ def _decode_file(file: FileToDecode, part: BinaryIO, size: int, aspect: str, bea
             pixels, frame_facts = quantise(frame, size, aspect)
         except ConstantImageError:
             constant.append(frame.index)
+        except DamagedImageError as error:
+            raise DamagedImageError(f"{path.name}: frame {frame.index}: {error}") from None
         else:
             part.write(np.ascontiguousarray(pixels, "<u2").data)
             frames.append(frame_facts)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from modality_assets.imaging.errors import ConstantImageError
+from modality_assets.imaging.errors import ConstantImageError, DamagedImageError
 from modality_assets.imaging.frames import Frame
 from modality_assets.imaging.resizing import resize
-from modality_assets.imaging.statistics import measure
+from modality_assets.imaging.statistics import LARGEST_INTENSITY, measure
 
 LEVELS = 65535
 
@@ -40,10 +40,10 @@ def quantise(frame: Frame, size: int, aspect: str) -> tuple[np.ndarray, FrameFac
     """Return (size, size) uint16 ``q`` and the frame's facts, in the order of `FRAME_FACTS`.
 
     q = round(65535 * (resized native - native_min) / (native_max - native_min)), where native_min and native_max are
-    those of the frame before resizing. Raises `ConstantImageError` where they are equal: there is nothing to see.
+    those of the frame before resizing. Raises `ConstantImageError` where they are equal: there is nothing to see,
+    and `DamagedImageError` for numbers that no intensity has.
     """
-    statistics, above = measure(frame)
-    reach = statistics.maximum - statistics.minimum
+    statistics, above, reach = measure(frame)
     if not reach > 0 or frame.slope == 0:
         value = frame.slope * statistics.minimum + frame.intercept
         raise ConstantImageError(f"constant image, every pixel {value:g}")
@@ -55,6 +55,8 @@ def quantise(frame: Frame, size: int, aspect: str) -> tuple[np.ndarray, FrameFac
     pixels = np.minimum(scaled, np.float32(LEVELS), out=scaled).astype(np.uint16)
     slope, intercept = frame.slope, frame.intercept
     ends = [slope * value + intercept for value in (statistics.minimum, statistics.maximum)]
+    if not max(map(abs, ends)) <= LARGEST_INTENSITY:
+        raise DamagedImageError(f"slope {slope:g} and intercept {intercept:g} make numbers that are no intensities")
     percentiles = [slope * value + intercept for value in (statistics.p01, statistics.p99)]
     if slope < 0:
         pixels, ends, percentiles = LEVELS - pixels, ends[::-1], percentiles[::-1]

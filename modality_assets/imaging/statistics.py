@@ -6,6 +6,7 @@ from math import sqrt
 import cv2
 import numpy as np
 
+from modality_assets.imaging.errors import DamagedImageError
 from modality_assets.imaging.frames import Frame
 
 GRID_PIXELS = 1 << 14
@@ -26,22 +27,31 @@ class Statistics:
     p99: float
 
 
-def measure(frame: Frame) -> tuple[Statistics, np.ndarray]:
-    """Return the statistics of ``frame.stored`` and (rows, columns) float32 of stored - minimum.
+LARGEST_INTENSITY = 1e30
+"""Nothing measured is larger; and the numbers that rescale images are kept in single precision."""
 
-    The difference is exact for integers of up to 16 bits, and to 6e-8 of the image's range for all else.
+
+def measure(frame: Frame) -> tuple[Statistics, np.ndarray, float]:
+    """Return the statistics of ``frame.stored``, (rows, columns) float32 values above the minimum, and their range.
+
+    Values are stored - minimum, exactly, for integers of up to 16 bits, and (stored - minimum) / (maximum - minimum)
+    to 6e-8 for all else. Raises `DamagedImageError` for numbers that no intensity has.
     """
     stored = frame.stored
     if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
         return _measure_short(stored, frame.padding)
     values = np.asarray(stored, np.float64)
     low, high = float(values.min()), float(values.max())
+    if not max(abs(low), abs(high)) <= LARGEST_INTENSITY:
+        raise DamagedImageError(f"values from {low:g} to {high:g} are no intensities")
     first, last = _percentiles(values, 0, frame.padding)
     statistics = Statistics(low, high, float(values.mean()), float(values.std()), first, last)
-    return statistics, np.subtract(values, low).astype(np.float32)
+    reach = high - low
+    above = (values - low) / reach if reach > 0 else values - low
+    return statistics, above.astype(np.float32), 1.0 if reach > 0 else 0.0
 
 
-def _measure_short(stored: np.ndarray, padding: tuple[float, float] | None) -> tuple[Statistics, np.ndarray]:
+def _measure_short(stored: np.ndarray, padding: tuple[float, float] | None) -> tuple[Statistics, np.ndarray, float]:
     """Integer arithmetic of 16 bits and OpenCV's sums: an eighth of the time that float64 takes."""
     if stored.dtype.itemsize == 1:
         stored = stored.astype(np.int16)
@@ -52,7 +62,7 @@ def _measure_short(stored: np.ndarray, padding: tuple[float, float] | None) -> t
     square = float(cv2.norm(above, cv2.NORM_L2SQR)) / above.size
     first, last = _percentiles(above, low, padding)
     statistics = Statistics(low, high, low + mean, sqrt(max(0.0, square - mean * mean)), first, last)
-    return statistics, above.astype(np.float32)
+    return statistics, above.astype(np.float32), high - low
 
 
 def _percentiles(values: np.ndarray, offset: float, padding: tuple[float, float] | None) -> tuple[float, float]:

@@ -13,7 +13,6 @@ import pytest
 import SimpleITK
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from modality_assets.imaging import errors
 from modality_assets.imaging.batch import FileRecord, FileToDecode
@@ -114,29 +113,27 @@ def bombs(make_dicom: Callable[..., Dataset], folder: Path) -> list[Path]:
             dataset = make_dicom(np.arange(1600, dtype=np.uint16).reshape(40, 40), syntax=syntax)
             dataset.Rows, dataset.Columns, dataset.NumberOfFrames = rows, columns, frames
             save(dataset, f"size-{rows}-{columns}-{frames}-{syntax[-2:]}.dcm")
-    nested = Dataset()
-    for _ in range(300):
-        outer = Dataset()
-        outer.ReferencedImageSequence = Sequence([nested])
-        outer["ReferencedImageSequence"].is_undefined_length = True
-        nested = outer
-    dataset = make_dicom(small)
-    dataset.ReferencedImageSequence = Sequence([nested])
-    save(dataset, "nested.dcm")
-    header = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
-    deep = folder / "very-deeply-nested.dcm"
-    deep.write_bytes((folder / "nested.dcm").read_bytes()[:340] + header * 30_000)
+    plain = make_dicom(small)
+    plain.save_as(folder / "plain.dcm")
+    whole = (folder / "plain.dcm").read_bytes()
+    at = whole.index(b"\x08\x00\x60\x00CS")  # before Modality
+    opened = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    closed = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    for depth in (12, 300, 30_000):
+        for end in (closed * depth, b""):
+            paths.append(folder / f"nested-{depth}-{len(end)}.dcm")
+            paths[-1].write_bytes(whole[:at] + opened * depth + end + whole[at:])
     dataset = make_dicom(small)
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
-    dataset.PixelData = bytes(300 << 20)
     dataset.Rows = dataset.Columns = 12_000
+    dataset.PixelData = bytes(12_000 * 12_000 * 2)
     save(dataset, "deflated.dcm")
     Image.new("L", (16_000, 16_000)).save(folder / "bomb.png")
     nifti = nibabel.Nifti1Image(np.zeros((4, 4, 4), np.float64), np.eye(4)).to_bytes()
     huge = bytearray(nifti)
     huge[40:48] = struct.pack("<4h", 3, 16_000, 16_000, 400)
     (folder / "huge.nii").write_bytes(huge)
-    return [*paths, deep, folder / "bomb.png", folder / "huge.nii"]
+    return [*paths, folder / "bomb.png", folder / "huge.nii"]
 
 
 @pytest.mark.slow

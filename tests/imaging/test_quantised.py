@@ -11,7 +11,7 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from modality_assets.imaging.errors import ConstantImageError, UnreadableImageError
+from modality_assets.imaging.errors import ConstantImageError, DamagedImageError, UnreadableImageError
 from modality_assets.imaging.frames import Frame
 from modality_assets.imaging.quantised import FRAME_FACTS, quantise
 from modality_assets.imaging.readers import read_frames
@@ -46,6 +46,20 @@ def test_a_negative_slope_turns_the_image_round() -> None:
 def test_a_constant_image_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ConstantImageError, match="constant image, every pixel"):
         quantise(Frame(image, 0, 0, 255), 4, "stretch")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1e-300), (1e8, 1e8 + 1), (-1e29, 1e29)])
+def test_floats_of_any_size_keep_their_proportions(low: float, high: float) -> None:
+    image = np.array([[low, high], [low + (high - low) / 4, low]])
+    pixels, facts = facts_of(Frame(image, 0, low, high), size=2)
+    np.testing.assert_allclose(pixels, [[0, 65535], [16384, 0]], atol=1)
+    assert (facts["native_min"], facts["native_max"]) == (low, high)
+
+
+@pytest.mark.parametrize(("greatest", "slope"), [(1e300, 1.0), (1.0, 1e300), (1.0, float("inf"))])
+def test_numbers_that_no_intensity_has_are_refused(greatest: float, slope: float) -> None:
+    with pytest.raises(DamagedImageError, match="no intensities"):
+        quantise(Frame(np.array([[1.0, greatest], [2.0, -3.0]]), 0, 0, 1, slope=slope), 2, "stretch")
 
 
 def reference_dicom(path: Path) -> list[tuple[np.ndarray, float, float]]:
