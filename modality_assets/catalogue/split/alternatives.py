@@ -7,6 +7,8 @@ import polars as pl
 
 from modality_assets.catalogue.split.errors import FoldsError, ProfileError
 from modality_assets.catalogue.split.given import given_plan
+from modality_assets.catalogue.split.groups import form_units
+from modality_assets.catalogue.split.kinship import find_kin
 from modality_assets.catalogue.split.planner import plan_split
 from modality_assets.catalogue.split.profile import conform_profile
 from modality_assets.catalogue.split.record import SplitPlan
@@ -56,11 +58,13 @@ def plan_folds(profile: pl.DataFrame, folds: int = 5, **options: Any) -> list[Sp
     """
     if folds < _LEAST_FOLDS:
         raise FoldsError(f"{folds} folds leave nothing to train on beside validate and test; ask for three or more")
+    datasets = conform_profile(profile).get_column("dataset").unique().sort().to_list()
+    kin = find_kin(datasets, options.get("kinship"), options.get("shared"))
     names = [f"part-{number:02d}" for number in range(1, folds + 1)]
-    parts = plan_split(profile, shares=dict.fromkeys(names, 1 / folds), name=f"{folds}-parts", **options)
-    groups = parts.datasets.select(pl.coalesce("group", "dataset")).n_unique()
+    groups = len(form_units(datasets, kin, {}, {}, names).units)
     if groups < folds:
         raise FoldsError(f"{groups} datasets that share no patients cannot be cut into {folds} folds; ask for fewer")
+    parts = plan_split(profile, shares=dict.fromkeys(names, 1 / folds), name=f"{folds}-parts", **options)
     part_of = dict(parts.datasets.select("dataset", "split").iter_rows())
     kept = {
         key: options[key] for key in ("kinship", "shared", "candidates", "tolerance", "most_carried") if key in options
@@ -77,6 +81,6 @@ def plan_folds(profile: pl.DataFrame, folds: int = 5, **options: Any) -> list[Sp
         plan = given_plan(
             profile, assignment, name=f"fold-{number + 1}-of-{folds}", shares=shares, reasons=reasons, **kept
         )
-        datasets = plan.datasets.with_columns(pinned=pl.lit(False))
-        plans.append(SplitPlan(datasets, plan.record | {"solves": parts.record["solves"], "gap": parts.record["gap"]}))
+        table = plan.datasets.with_columns(pinned=pl.lit(False))
+        plans.append(SplitPlan(table, plan.record | {"solves": parts.record["solves"], "gap": parts.record["gap"]}))
     return plans

@@ -122,6 +122,7 @@ def make_plan(
         "leaks": leaks.height,
         "pins": {"held": sorted(set(pins) & known), "without_a_dataset": sorted(set(pins) - known)},
         "earlier": {
+            "placed": dict(sorted(placed.items())),
             "kept": sorted(set(placed) & present),
             "vanished": sorted(set(placed) - present),
             "new": sorted(known - set(placed)) if placed else [],
@@ -150,6 +151,16 @@ def refuse_silent_rewrite(old: Mapping[str, Any], new: SplitPlan) -> None:
             f"the plan {new.name!r} was made under another policy ({'; '.join(changed)}); give the new one another "
             "name, and it will stand beside the old one"
         )
+
+
+def earlier_placements(record: Mapping[str, Any]) -> pl.DataFrame | None:
+    """Return dataset and split as the plan before this one had placed them, None where there was none."""
+    placed = record["earlier"]["placed"]
+    if not placed:
+        return None
+    return pl.DataFrame(
+        {"dataset": list(placed), "split": list(placed.values())}, schema={"dataset": pl.String, "split": pl.String}
+    )
 
 
 def relaxations(plan: SplitPlan) -> list[Relaxation]:
