@@ -48,6 +48,7 @@ _SECONDARY_CAPTURE = r"7(?:\.[1-4])?"
 _SCOUT = (
     r"(?i)(?:^|[^a-z])(?:scouts?|topograms?|scanograms?|surviews?|locali[sz]ers?|scanogram|pilot|planogram)(?:$|[^a-z])"
 )
+_SCREEN = r"(?i)\b(?:screen ?(?:save|shot|cap(?:ture)?)|secondary capture|dose (?:report|info)|patient protocol)\b"
 _MASK = r"(?i)\b(?:roi|voi|dwi) mask\b"
 _NON_COMMERCIAL = r"(?i)\bNC\b|non-?\s?commercial"
 
@@ -118,9 +119,12 @@ def sop_class_contradiction() -> Refusal:
 def secondary_capture() -> Refusal:
     """CT, MR or PT as a Secondary Capture: screen shots, dose reports, fused and rendered views.
 
-    A digitised film is a Secondary Capture by the standard (DICOM PS3.3 A.8), so XR is not concerned.
+    A digitised film is a Secondary Capture by the standard (DICOM PS3.3 A.8), so XR is not concerned. An
+    archive that does not state SOP classes (NBIA) is judged by the series description.
     """
-    condition = ~_declared() & (pl.col("modality") != "XR") & _any_sop_class(_SECONDARY_CAPTURE)
+    named = pl.col("sop_class_uid").is_null() & pl.col("series_description").str.contains(_SCREEN)
+    captured = _any(_any_sop_class(_SECONDARY_CAPTURE), named)
+    condition = ~_declared() & (pl.col("modality") != "XR") & captured
     return condition, "a Secondary Capture of CT, MR or PT"
 
 

@@ -41,6 +41,8 @@ REFUSED = {
         {"sop_class_uid": STORAGE + "7"},
         {"modality_tag": "MR", "sop_class_uid": STORAGE + "7.4"},
         {"modality_tag": "PT", "sop_class_uid": f"{STORAGE}128,{STORAGE}7"},
+        {"sop_class_uid": None, "series_description": "Screen Save"},
+        {"sop_class_uid": None, "series_description": "Dose Report"},
     ],
     "annotation_mask": [
         {"modality_tag": "MG", "sop_class_uid": STORAGE + "7", "series_description": "ROI mask images"},
@@ -72,6 +74,8 @@ KEPT = [
     {"licence": "CC BY-NC 3.0"},
     {"transfer_syntax_uid": "1.2.840.10008.1.2,1.2.840.10008.1.2.1", "photometric": "MONOCHROME2,RGB"},
     {"series_description": "LOCALIZING AXIAL IMAGES"},
+    {"series_description": "low dose reported at 120 kV"},
+    {"series_description": "Screen Save"},
     {"modality_tag": "RG", "declared_modality": "XR", "sop_class_uid": STORAGE + "7"},
     {"declared_modality": "CT", "instances": 1, "planned_images": 1},
     {"dataset": "phantom-ct-lungs"},
