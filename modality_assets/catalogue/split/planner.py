@@ -73,7 +73,8 @@ def plan_split(
         raise ProfileError("there is no dataset to place: the cohort is empty; choose a larger one")
     pins = dict(pins or {})
     kin = find_kin(names, kinship, shared)
-    expected = find_expected(names, kinship)
+    # A split that is not to be filled, as in leaving one dataset out, draws nothing in by mere foresight.
+    expected = find_expected(names, kinship) if demands.filled == demands.splits else []
     grouping = form_units(names, kin, pins, placed, demands.splits, expected)
     contents = unit_contents(grouping, profile)
     model = SplitModel(grouping.units, demands, contents, seed)

@@ -46,3 +46,9 @@ def test_every_dataset_is_tested_in_one_fold_and_validated_in_one(profile, share
 def test_folds_that_cannot_be_are_refused(profile, folds, no_kinship):
     with pytest.raises(FoldsError):
         plan_folds(profile, folds, kinship=no_kinship)
+
+
+def test_leaving_one_out_draws_in_no_dataset_that_shares_no_patients(profile_of):
+    """TCGA-GBM and TCGA-LGG are kept together for the day that BraTS comes, but not where one is held back."""
+    rows = [(name, "MR", 1000) for name in ("tcga_gbm", "tcga_lgg", "c", "d", "e", "f")]
+    assert names(leave_one_out(profile_of(*rows), "tcga_gbm"), "test") == ["tcga_gbm"]

@@ -242,3 +242,13 @@ def test_archives_of_any_size_are_planned(count, profile_of, no_kinship):
     except SplitPlanError as error:  # pragma: no cover
         pytest.fail(f"{count} datasets: {error}")
     assert not any(solve["by_clock"] for solve in plan.record["solves"])
+
+
+def test_datasets_that_one_to_come_will_join_are_placed_together(profile_of, no_kinship):
+    rows = [(name, "MR", 1000) for name in ("tcga_gbm", "tcga_lgg", *"abcdefgh")]
+    for seed in range(3):
+        plan = plan_split(profile_of(*rows), seed=seed)
+        assert split_of(plan)["tcga_gbm"] == split_of(plan)["tcga_lgg"]
+        assert plan.datasets.get_column("group").null_count() == 10
+        later = plan_split(profile_of(*rows, ("BraTS20", "MR", 900)), previous=plan.datasets, seed=seed)
+        assert later.record["leaks"] == 0
