@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,10 @@ def _keep(layout: DataLayout, settings: Settings) -> None:
 
 def _run_graph(layout: DataLayout, selected: list[str]) -> None:
     # Imported here: Dagster fixes the partitions from the settings of the data root as it loads.
+    import dagster
+
+    for category in (dagster.BetaWarning, dagster.PreviewWarning):
+        warnings.filterwarnings("ignore", category=category)
     from modality_assets.definitions import defs
     from modality_assets.defs.everything import run_everything
     from modality_assets.defs.workspace import Workspace

@@ -6,6 +6,9 @@ from typing import Any
 
 from modality_assets.settings import Settings, SettingsError
 
+MAIN_STUDY = "main"
+"""What the trained models themselves are said to belong to."""
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -9,7 +9,13 @@ from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
+from modality_assets.modality import SPLITS
+from modality_assets.studies import MAIN_STUDY
+
+_LOG_WIDTH = 120
 console = Console()
+if not console.is_terminal:
+    console = Console(width=_LOG_WIDTH)
 error_console = Console(stderr=True)
 
 
@@ -74,38 +80,37 @@ def print_table(title: str, frame: pl.DataFrame) -> None:
 
 
 def print_comparison(comparison: Path) -> None:
-    """Print architecture × rescaling: accuracy and balanced accuracy by split, beside the published figures."""
-    console.print(comparison_table(pl.read_parquet(comparison)))
+    """Print models and trials: accuracy and balanced accuracy by split, beside the published figures."""
+    table = pl.read_parquet(comparison)
+    trials = sorted(set(table.filter(source="ours")["study"]) - {MAIN_STUDY})
+    console.print(comparison_table(table, MAIN_STUDY, "Accuracy / balanced accuracy in per cent"))
+    for study in trials:
+        console.print(comparison_table(table, study, f"Study: {study}"))
+    console.print("95 %: interval of the test accuracy, bootstrapped over datasets and patients. –: not published.")
 
 
-def comparison_table(comparison: pl.DataFrame) -> Table:
-    """Arrange a comparison (columns as in reports/comparison.parquet) as one row per model."""
-    table = Table(title="Accuracy / balanced accuracy, in per cent (published: test, and validate where printed)")
-    for name in (
-        "architecture",
-        "rescaling",
-        "train",
-        "validate",
-        "test",
-        "95 % interval",
-        "published validate",
-        "published test",
-    ):
-        table.add_column(name, justify="left" if name in ("architecture", "rescaling") else "right")
-    ours = comparison.filter(pl.col("source") == "ours").sort("study", "architecture", "rescaling")
-    published = comparison.filter((pl.col("source") == "published") & (pl.col("study") == "main"))
-    for (study, architecture, rescaling), rows in ours.group_by(
-        ["study", "architecture", "rescaling"], maintain_order=True
+def comparison_table(comparison: pl.DataFrame, study: str, title: str) -> Table:
+    """Arrange the models of one study (columns as in reports/comparison.parquet) as one row each."""
+    table = Table(title=title, title_justify="left")
+    for name in ("architecture", "rescaling"):
+        table.add_column(name, no_wrap=True)
+    for name in ("train", "validate", "test", "95 %", "published validate", "published test"):
+        table.add_column(name, justify="right")
+    ours = comparison.filter(source="ours", study=study).sort("architecture", "rescaling", "recipe", "seed")
+    published = comparison.filter(source="published", study=MAIN_STUDY)
+    for (architecture, rescaling, recipe), rows in ours.group_by(
+        ["architecture", "rescaling", "recipe"], maintain_order=True
     ):
         by_split = {row["split"]: row for row in rows.iter_rows(named=True)}
-        printed = published.filter((pl.col("architecture") == architecture) & (pl.col("rescaling") == rescaling))
+        printed = published.filter(architecture=architecture, rescaling=rescaling)
         beside = {row["split"]: row for row in printed.iter_rows(named=True)}
         test = by_split.get("test", {})
+        known = test.get("ci_low") is not None
         table.add_row(
-            f"{architecture}" if study == "main" else f"{architecture} ({study} study)",
+            f"{architecture} {recipe}" if study == "recipe" else str(architecture),
             str(rescaling),
-            *(_pair(by_split.get(split)) for split in ("train", "validate", "test")),
-            f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if test.get("ci_low") is not None else "–",
+            *(_pair(by_split.get(split)) for split in SPLITS),
+            f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if known else "–",
             _pair(beside.get("validate")),
             _pair(beside.get("test")),
         )

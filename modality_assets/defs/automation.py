@@ -17,7 +17,6 @@ refresh_catalogue = dg.define_asset_job(
 fetch_dataset = dg.define_asset_job(
     "fetch_dataset",
     selection=["source_files", "decoded_images"],
-    partitions_def=dataset_partitions,
     description="Fetch, verify and decode one dataset.",
 )
 

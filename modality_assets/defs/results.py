@@ -34,7 +34,7 @@ def materialise(
     """
     fresh = result.fresh_manifest()
     progress = progress_of(context)
-    manifest = fresh or make(result, lambda staged: build(staged, progress), run_id=context.run_id)
+    manifest = fresh or make(result, lambda staged: build(staged, progress), run_id=context.op_execution_context.run_id)
     return told(manifest, result.folder, found_fresh=fresh is not None, shown=show(result.folder))
 
 

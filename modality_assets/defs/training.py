@@ -1,22 +1,25 @@
-"""Training and evaluation as the assets share them: one for a model, one for a trial of a study."""
+"""Training and evaluation as the assets share them: one for a model, one for a trial of a study.
+
+The rooms that need torch or scikit-learn are imported where they are used: Dagster loads the assets in
+every process, and most runs train nothing.
+"""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
 from modality_assets.defs.results import progress_of
 from modality_assets.defs.workspace import Workspace
-from modality_assets.evaluation.comparison import MAIN_STUDY
-from modality_assets.evaluation.predictions import predictions_table
-from modality_assets.evaluation.report import write_report
-from modality_assets.learning.recipes import Recipe, recipe
 from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
 from modality_assets.shards.reader import ShardReader
-from modality_assets.studies import Trial
+from modality_assets.studies import MAIN_STUDY, Trial
+
+if TYPE_CHECKING:
+    from modality_assets.learning.recipes import Recipe
 
 TRAINING_VERSION = "1"
 EVALUATION_VERSION = "1"
@@ -84,6 +87,8 @@ def evaluate_into(
     workspace: Workspace, trial: Trial, model_folder: Path, staged: Path, train_seconds: float, progress: Progress
 ) -> dict[str, Any]:
     """Predict every image of every split with the model in ``model_folder``, and write its report into ``staged``."""
+    from modality_assets.evaluation.predictions import predictions_table
+    from modality_assets.evaluation.report import write_report
     from modality_assets.learning.inference import load_model, measure_latency, predict
 
     model = load_model(model_folder)
@@ -116,7 +121,9 @@ def evaluate_into(
     return write_report(pl.concat(tables), staged, timings=timings, model=described, seed=workspace.settings.seed)
 
 
-def _recipe(trial: Trial) -> Recipe:
+def _recipe(trial: Trial) -> "Recipe":
+    from modality_assets.learning.recipes import recipe
+
     return recipe(trial.recipe, **trial.recipe_changes)
 
 

@@ -58,3 +58,13 @@ def instance() -> dg.DagsterInstance:
 def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def changed(workspace: Workspace):
+    """A function that returns the same workspace with other settings, or another data root."""
+
+    def with_changes(data: str = workspace.data, **settings: object) -> Workspace:
+        return Workspace(archive=workspace.archive, data=data, changes=workspace.changes | settings)
+
+    return with_changes

@@ -119,9 +119,9 @@ def test_shards_name_the_dataset_that_is_missing_although_the_mapping_says_all(i
     assert not decoded.layout.shards("image_range", "train").exists()
 
 
-def test_a_dataset_left_out_with_a_reason_no_longer_blocks_its_split(instance, decoded):
+def test_a_dataset_left_out_with_a_reason_no_longer_blocks_its_split(instance, decoded, changed):
     shutil.rmtree(decoded.layout.decoded("train-b"))
-    excluding = decoded.model_copy(update={"changes": decoded.changes | {"excluded": {"train-b": "lost"}, "seed": 1}})
+    excluding = changed(excluded={"train-b": "lost"})
     key = dg.MultiPartitionKey({"rescaling": "image_range", "split": "train"})
     assert _materialise([rescaled_shards], instance, excluding, key).success
     index = json.loads((decoded.layout.shards("image_range", "train") / "index.json").read_text())

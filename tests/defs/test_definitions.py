@@ -17,7 +17,7 @@ ASSETS = {
 }
 
 CHECKS = {
-    "split_plan": {"no_dataset_in_two_splits", "no_patient_in_two_splits", "every_split_has_every_class"},
+    "split_plan": {"no_dataset_in_two_splits", "no_patient_in_two_splits", "every_class_in_every_split"},
     "decoded_images": {"quarantine_is_below_the_stated_share"},
     "trained_model": {"weights_are_finite"},
     "model_comparison": {"class_order_is_equal_everywhere"},

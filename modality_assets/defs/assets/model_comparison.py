@@ -1,7 +1,7 @@
 """`model_comparison`: every model side by side, beside the published figures."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -10,11 +10,12 @@ from modality_assets.catalogue import published
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
-from modality_assets.evaluation.comparison import ReportRef, compare
-from modality_assets.evaluation.report import read_metrics
 from modality_assets.manifest import Manifest, digest
 from modality_assets.progress import Progress
 from modality_assets.results import Counts, Result, complete
+
+if TYPE_CHECKING:
+    from modality_assets.evaluation.comparison import ReportRef
 
 CODE_VERSION = "1"
 
@@ -33,13 +34,18 @@ def comparison_result(workspace: Workspace) -> Result:
     return Result("model_comparison", None, workspace.layout.reports, inputs, CODE_VERSION, shared=True)
 
 
-def _reference(folder: Path) -> ReportRef:
+def _reference(folder: Path) -> "ReportRef":
+    from modality_assets.evaluation.comparison import ReportRef
+    from modality_assets.evaluation.report import read_metrics
+
     found = read_metrics(folder)
     model = {name: found["model"][name] for name in ("study", "architecture", "rescaling", "recipe", "plan", "seed")}
     return ReportRef(folder, **model, train_seconds=found["timings"]["train_seconds"])
 
 
 def _make(workspace: Workspace, staged: Path, _progress: Progress) -> Counts:
+    from modality_assets.evaluation.comparison import compare
+
     table = compare([_reference(folder) for folder in finished_reports(workspace)], published.results())
     table.write_parquet(staged / "comparison.parquet")
     return {"models": len(finished_reports(workspace)), "rows": table.height}

@@ -77,11 +77,11 @@ def source_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.
             archive,
             chosen_series(workspace, context.partition_key),
             result.folder,
-            run_id=context.run_id,
+            run_id=context.op_execution_context.run_id,
             max_missing_share=workspace.settings.max_missing_share,
             progress=progress_of(context),
         )
-    manifest = _manifest(result, report, context.run_id)
+    manifest = _manifest(result, report, context.op_execution_context.run_id)
     write_json(result.folder / MANIFEST, asdict(manifest))
     failures = pl.DataFrame(report.failures, schema={"series_uid": pl.String, "error": pl.String, "reason": pl.String})
     return told(

@@ -1,0 +1,157 @@
+"""The whole graph on a real instance, as `modality demo` runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from modality_assets.definitions import defs
+from modality_assets.defs.everything import (
+    AlreadyRunningError,
+    MaterialisationError,
+    UnknownAssetError,
+    run_everything,
+)
+from modality_assets.defs.instance import open_instance
+from modality_assets.defs.steps import STEPS
+from modality_assets.defs.workspace import Workspace
+from modality_assets.manifest import read_manifest
+from modality_assets.modality import SPLITS
+
+PREPARING = ["collection_catalogue", "cohort", "split_plan", "source_files", "decoded_images", "rescaled_shards"]
+
+RUN = """
+import sys
+from modality_assets.definitions import defs
+from modality_assets.defs.everything import run_everything
+from modality_assets.defs.workspace import Workspace
+
+run_everything(defs, Workspace.model_validate_json(sys.argv[1]), sys.argv[2].split(","))
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))  # put back afterwards: open_instance sets it
+
+
+@pytest.fixture(scope="module")
+def finished(pictures, tmp_path_factory):
+    """A data root on which everything was materialised once."""
+    root = tmp_path_factory.mktemp("finished")
+    changes = {"image_size": 32, "epochs": 1, "workers": 1, "architectures": ["resnet18", "mnasnet1_0"]}
+    workspace = Workspace(archive=f"folder:{pictures}", data=str(root), changes=changes)
+    before = os.environ.get("DAGSTER_HOME")
+    made, fresh = run_everything(defs, workspace)
+    os.environ.pop("DAGSTER_HOME", None) if before is None else os.environ.__setitem__("DAGSTER_HOME", before)
+    assert fresh == 0
+    return workspace, made
+
+
+def test_every_partition_of_every_asset_is_made_and_recorded(finished):
+    workspace, made = finished
+    pairs = [(step, key) for step in STEPS for key in step.keys(workspace)]
+    assert [(step.asset, key) for step, key in pairs if not step.is_fresh(workspace, key)] == []
+    with open_instance(workspace.layout) as instance:
+        for step, key in pairs:
+            asset = dg.AssetKey(step.asset)
+            if key is None:
+                assert instance.get_latest_materialization_event(asset), step.asset
+            else:
+                assert key in instance.get_materialized_partitions(asset), (step.asset, key)
+    assert made == len(pairs)
+
+
+def test_the_second_time_everything_is_found_fresh(finished):
+    workspace, made = finished
+    assert run_everything(defs, workspace) == (0, made)
+
+
+def test_the_comparison_has_our_models_on_every_split_and_the_published_figures(finished):
+    table = pl.read_parquet(finished[0].layout.comparison_table)
+    ours = table.filter(source="ours", study="main")
+    assert set(ours["split"]) == set(SPLITS)
+    assert set(ours.select(pl.concat_str("architecture", "rescaling", separator="|")).to_series()) == {
+        f"{architecture}|{rescaling}"
+        for architecture in ("resnet18", "mnasnet1_0")
+        for rescaling in ("image_range", "dtype_range")
+    }
+    published = table.filter(source="published", architecture="resnet18", split="test")
+    assert published.filter(rescaling="image_range")["accuracy"].to_list() == [pytest.approx(0.95)]
+    assert published.filter(rescaling="dtype_range").is_empty()
+    assert published.filter(rescaling="dtype_range_published")["accuracy"].to_list() == [pytest.approx(0.52)]
+
+
+def test_a_trial_with_the_inputs_of_a_model_does_not_train_again(finished):
+    layout = finished[0].layout
+    same = read_manifest(layout.experiment("rescaling", "image_range"))
+    other = read_manifest(layout.experiment("rescaling", "dtype_range_published"))
+    assert same.counts["trained_anew"] is False
+    assert other.counts["trained_anew"] is True
+    model = read_manifest(layout.model("resnet18", "image_range"))
+    assert same.files["weights.safetensors"] == model.files["weights.safetensors"]
+
+
+def test_every_check_is_evaluated_and_only_what_the_data_do_not_allow_warns(finished):
+    workspace, _ = finished
+    with open_instance(workspace.layout) as instance:
+        for key in defs.resolve_asset_graph().asset_check_keys:
+            record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            assert record, key
+            evaluation = record[0].event.dagster_event.asset_check_evaluation_data
+            assert evaluation.passed or evaluation.severity.value == "WARN", (key, evaluation.metadata)
+
+
+def test_a_changed_setting_makes_only_what_depends_on_it_stale(finished):
+    workspace, _ = finished
+    longer = Workspace(archive=workspace.archive, data=workspace.data, changes=workspace.changes | {"epochs": 2})
+    stale = {step.asset for step in STEPS for key in step.keys(longer) if not step.is_fresh(longer, key)}
+    assert stale == {"trained_model", "study_trial"}
+
+
+def test_an_unknown_asset_is_named_with_those_there_are(workspace):
+    with pytest.raises(UnknownAssetError, match="rescaled_shards"):
+        run_everything(defs, workspace, ["rescaled_chards"])
+
+
+def test_a_failing_dataset_is_named_and_does_not_stop_the_others(workspace):
+    run_everything(defs, workspace, ["collection_catalogue", "cohort", "split_plan"])
+    blocked = workspace.layout.source_files("test-a")
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where a folder must be")
+    with pytest.raises(MaterialisationError, match=r"source_files \[test-a\]"):
+        run_everything(defs, workspace, ["source_files"])
+    assert read_manifest(workspace.layout.source_files("validate-b")) is not None
+
+
+def test_two_commands_do_not_work_on_one_root_at_a_time(workspace):
+    import fcntl
+
+    workspace.layout.root.mkdir(parents=True)
+    with workspace.layout.lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(AlreadyRunningError, match="--data"):
+            run_everything(defs, workspace)
+
+
+@pytest.mark.parametrize("after_seconds", [3, 6])
+def test_killed_at_any_point_and_run_again_it_ends_with_the_same_results(workspace, changed, tmp_path, after_seconds):
+    options = {"start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-W", "ignore", "-c", RUN, workspace.model_dump_json(), ",".join(PREPARING)]
+    process = subprocess.Popen(command, **options)
+    time.sleep(after_seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    run_everything(defs, workspace, PREPARING)
+
+    undisturbed = changed(data=str(tmp_path / "undisturbed"))
+    run_everything(defs, undisturbed, PREPARING)
+    for folder in workspace.layout.shard_folders:
+        twin = undisturbed.layout.root / folder.relative_to(workspace.layout.root)
+        assert read_manifest(folder).content_hash == read_manifest(twin).content_hash
+    assert not list(workspace.layout.root.rglob(".staging-*"))
