@@ -19,11 +19,17 @@ ImagingError
 
 from typing import ClassVar
 
+_LONGEST = 400
+
 
 class ImagingError(Exception):
-    """Base of every error of this room."""
+    """Base of every error of this room. Its text is one line, whatever a damaged file put into it."""
 
     stage: ClassVar[str] = "decode"
+
+    def __init__(self, text: str = "") -> None:
+        printable = "".join(letter if letter.isprintable() else " " for letter in text)
+        super().__init__(" ".join(printable.split())[:_LONGEST])
 
 
 class UnreadableImageError(ImagingError):

@@ -166,6 +166,10 @@ class DecodingPool:
             while self._idle:
                 self._idle.pop().end()
 
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that wait for work."""
+        return [worker.process.pid for worker in self._idle]
+
     def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
         """Decode ``batches`` and give their records, piece by piece, in no particular order.
 

@@ -157,7 +157,7 @@ def test_damaged_files_cost_nothing_but_themselves(
         for piece in pool.decode(batches, size=32, aspect="stretch"):
             records |= {record.number: record for record in piece.records}
         lost = pool.lost
-        peaks = [_peak_bytes(worker.process.pid) for worker in pool._idle]
+        peaks = [_peak_bytes(pid) for pid in pool.worker_pids()]
     assert sorted(records) == list(range(len(paths)))
     outcomes = Counter(record.error[1] if record.error else "decoded" for record in records.values())
     assert set(outcomes) - {"decoded"} <= {name for name in dir(errors) if name.endswith("Error")}

@@ -112,9 +112,9 @@ def test_many_slow_files_are_not_taken_for_one_that_hangs(pool: DecodingPool, tm
 def test_workers_are_kept_for_the_next_work(pool: DecodingPool, good: Path, tmp_path: Path) -> None:
     decode(pool, [good] * 8, tmp_path)
     started = time.monotonic()
-    before = {worker.process.pid for worker in pool._idle}
+    before = pool.worker_pids()
     decode(pool, [good] * 8, tmp_path)
-    assert {worker.process.pid for worker in pool._idle} == before
+    assert pool.worker_pids() == before
     assert time.monotonic() - started < 5
 
 

@@ -126,5 +126,5 @@ def _named_errors(path: Path) -> Iterator[None]:
     except (ImagingError, MemoryError, GeneratorExit, KeyboardInterrupt):
         raise
     except Exception as error:
-        text = " ".join(str(error).split())[:300] or "no reason given"
+        text = str(error) or "no reason given"
         raise DamagedImageError(f"{path.name}: {type(error).__name__}: {text}") from error

@@ -1,0 +1,301 @@
+"""Files of CT slices to finished training images, ours against the published way, on one core and in the same run.
+
+The published way: SimpleITK reads each file, float64 rescaling to the image's range, resizing, one float32 .npy an
+image. Ours: contained decoding, then shuffled shards with hashes, statistics and provenance. Each way runs in a
+process of its own that may use one core only (two, for two workers), in turns, several times; medians are
+reported. The limit is reading the same bytes.
+"""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from modality_assets.imaging.workers import Batch, DecodingPool, Piece
+
+_CORES = {"two_workers": 2}
+_WARM_UP = 8
+_PROCESS_SECONDS = 600
+
+
+def bench_preprocess(
+    images: int = 256, size: int = 224, repeats: int = 3, files: Sequence[Path] = (), folder: Path | None = None
+) -> dict[str, Any]:
+    """Return speeds in images/s, peak memory, bytes an image, and ratios; keys ending in ``_ratio`` compare.
+
+    ``files`` are taken where given, of one frame each; else ``images`` phantoms of 512 x 512 are written below
+    ``folder``, by default the system's temporary folder, for the time of the run.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    with tempfile.TemporaryDirectory(prefix="modality-bench-", dir=folder) as name:
+        root = Path(name)
+        chosen = [Path(path) for path in files] or _write_slices(root / "slices", images)
+        ways = [way for way in _WAYS if _CORES.get(way, 1) <= len(cores)]
+        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+        for number in range(repeats):
+            for way in ways:
+                into = root / f"{way}-{number}"
+                into.mkdir()
+                runs[way].append(_run(way, chosen, into, size, cores[: _CORES.get(way, 1)]))
+                subprocess.run(["rm", "-rf", str(into)], check=True)
+    speed = {way: statistics.median(run["images_per_second"] for run in found) for way, found in runs.items()}
+    processor = {way: statistics.median(run["processor_seconds"] for run in found) for way, found in runs.items()}
+    last = {way: found[-1] for way, found in runs.items()}
+    two = speed.get("two_workers")
+    return {
+        "images": len(chosen),
+        "size": size,
+        "repeats": repeats,
+        "source_bytes_per_image": last["read"]["bytes"] / len(chosen),
+        "images_per_second_per_core": speed,
+        "images_per_processor_second": {way: len(chosen) / seconds for way, seconds in processor.items()},
+        "bytes_per_image": {way: last[way]["bytes"] / len(chosen) for way in ("published", "shards", "decode")},
+        "peak_memory_mb": {way: round(last[way]["peak_bytes"] / 1e6) for way in ways},
+        "worker_peak_memory_mb": {way: round(last[way]["worker_peak_bytes"] / 1e6) for way in ways},
+        "worker_start_seconds": last["decode"]["start_seconds"],
+        "shards_to_published_ratio": speed["shards"] / speed["published"],
+        "shards_to_published_processor_ratio": processor["published"] / processor["shards"],
+        "decode_to_published_ratio": speed["decode"] / speed["published"],
+        "shards_to_reading_ratio": speed["shards"] / speed["read"],
+        "contained_to_uncontained_ratio": speed["decode"] / speed["uncontained"],
+        "contained_to_uncontained_processor_ratio": processor["uncontained"] / processor["decode"],
+        "two_workers_to_one_ratio": two / speed["shards"] if two else None,
+        "bytes_to_published_ratio": last["shards"]["bytes"] / last["published"]["bytes"],
+        "bytes_to_published_float64_ratio": last["shards"]["bytes"] / len(chosen) / (size * size * 8),
+    }
+
+
+class Uncontained:
+    """Decodes in this process, without limits: for files one trusts, and to see what containment costs."""
+
+    workers = 1
+
+    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+        """Give one piece a batch, in order; as `DecodingPool.decode`."""
+        from modality_assets.imaging.batch import decode_files
+
+        for batch in batches:
+            with batch.part.open("ab") as part:
+                records = list(decode_files(batch.files, part, size=size, aspect=aspect))
+            yield Piece(batch.part, records)
+
+
+def _read(files: list[Path], into: Path, size: int) -> dict[str, Any]:
+    buffer = bytearray(max(path.stat().st_size for path in files) + 1)
+    clock = _Clock()
+    total = 0
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            total += file.readinto(buffer)
+    return clock.stop() | {"bytes": total}
+
+
+def _published(files: list[Path], into: Path, size: int) -> dict[str, Any]:
+    import cv2
+    import numpy as np
+    import SimpleITK
+
+    cv2.setNumThreads(1)
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+    def preprocess(path: Path, target: Path) -> None:
+        image = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))[0].astype(np.float64)
+        image = (image - image.min()) / (image.max() - image.min())
+        np.save(target, cv2.resize(image, (size, size)).astype(np.float32))
+
+    for path in files[:_WARM_UP]:
+        preprocess(path, into / "warm-up.npy")
+    (into / "warm-up.npy").unlink()
+    clock = _Clock()
+    for number, path in enumerate(files):
+        preprocess(path, into / f"{number:07d}.npy")
+    return clock.stop() | {"bytes": _bytes_below(into)}
+
+
+def _shards(files: list[Path], into: Path, size: int, workers: int = 1) -> dict[str, Any]:
+    from modality_assets.shards.writer import write_shards
+
+    def make(chosen: list[Path], target: Path) -> None:
+        _decode_into(chosen, target / "decoded" / "BENCH", size, pool)
+        shards = target / "shards"
+        shards.mkdir()
+        write_shards(
+            [target / "decoded" / "BENCH"],
+            shards,
+            split="train",
+            rescaling="image_range",
+            seed=0,
+            caps={},
+            workers=workers,
+        )
+
+    with DecodingPool(workers) as pool:
+        make(files[: _WARM_UP * workers], into / "warm-up")
+        clock = _Clock(pool)
+        make(files, into / "whole")
+        return clock.stop() | {"bytes": _bytes_below(into / "whole" / "shards")}
+
+
+def _two_workers(files: list[Path], into: Path, size: int) -> dict[str, Any]:
+    return _shards(files, into, size, workers=2)
+
+
+def _decode(files: list[Path], into: Path, size: int) -> dict[str, Any]:
+    with DecodingPool(1) as pool:
+        started = time.perf_counter()
+        _decode_into(files[:1], into / "warm-up", size, pool)
+        start_seconds = time.perf_counter() - started
+        return _timed_decode(files, into, size, pool) | {"start_seconds": start_seconds}
+
+
+def _uncontained(files: list[Path], into: Path, size: int) -> dict[str, Any]:
+    import cv2
+
+    cv2.setNumThreads(1)
+    pool = Uncontained()
+    _decode_into(files[:_WARM_UP], into / "warm-up", size, pool)
+    return _timed_decode(files, into, size, pool)
+
+
+def _timed_decode(files: list[Path], into: Path, size: int, pool: Any) -> dict[str, Any]:
+    clock = _Clock(pool)
+    _decode_into(files, into / "whole", size, pool)
+    return clock.stop() | {"bytes": _bytes_below(into / "whole")}
+
+
+class _Clock:
+    """Seconds by the wall, and by the processors: of this process and of the pool's workers."""
+
+    def __init__(self, pool: Any = None) -> None:
+        self._pool = pool
+        self._wall, self._processor = time.perf_counter(), self._processor_seconds()
+
+    def stop(self) -> dict[str, float]:
+        wall = time.perf_counter() - self._wall
+        return {"seconds": wall, "processor_seconds": self._processor_seconds() - self._processor}
+
+    def _processor_seconds(self) -> float:
+        pids = self._pool.worker_pids() if isinstance(self._pool, DecodingPool) else []
+        return time.process_time() + sum(map(_processor_seconds_of, pids))
+
+
+def _processor_seconds_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _decode_into(files: list[Path], staged: Path, size: int, pool: Any) -> None:
+    from modality_assets.imaging.decoded import SourceFile, decode_dataset
+
+    sources = [
+        SourceFile("BENCH", path, f"1.2.3/{number:07d}.dcm", "patient", "1.2", "1.2.3", "CT")
+        for number, path in enumerate(files)
+    ]
+    report = decode_dataset(sources, staged, image_size=size, pool=pool)
+    if report.images != len(files):
+        raise RuntimeError(f"{len(files)} files gave {report.images} images: {report.reasons}; choose other files")
+
+
+_WAYS: dict[str, Callable[[list[Path], Path, int], dict[str, Any]]] = {
+    "read": _read,
+    "published": _published,
+    "shards": _shards,
+    "decode": _decode,
+    "uncontained": _uncontained,
+    "two_workers": _two_workers,
+}
+
+
+def _run(way: str, files: list[Path], into: Path, size: int, cores: list[int]) -> dict[str, Any]:
+    """Run one way in a new process that is bound to ``cores`` before it imports anything that counts them."""
+    request = {"way": way, "files": list(map(str, files)), "into": str(into), "size": size, "cores": cores}
+    single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+    done = subprocess.run(
+        [sys.executable, "-m", __spec__.name if __spec__ else __name__],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=_PROCESS_SECONDS,
+        env=os.environ | single | {"POLARS_MAX_THREADS": str(len(cores))},
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"measuring {way} failed: {done.stderr.strip().splitlines()[-1:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _serve() -> None:
+    request = json.load(sys.stdin)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, request["cores"])
+    files = [Path(path) for path in request["files"]]
+    result = _WAYS[request["way"]](files, Path(request["into"]), request["size"])
+    result["images_per_second"] = len(files) / result["seconds"]
+    result["peak_bytes"] = _peak_bytes()
+    result["worker_peak_bytes"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(json.dumps(result))
+
+
+def _peak_bytes() -> int:
+    """Return the most memory this process held; ru_maxrss would count the one that started it."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _write_slices(folder: Path, count: int) -> list[Path]:
+    """Write ``count`` CT slices of 512 x 512, 12 of 16 bits, uncompressed, implicit and explicit VR in turns."""
+    import numpy as np
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+
+    from modality_assets.bench.phantoms import phantom_slices
+
+    folder.mkdir(parents=True)
+    stored = (phantom_slices(min(count, 16), 512, seed=0) >> 4).astype("<u2")
+    random = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        syntax = ImplicitVRLittleEndian if number % 2 else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(entropy_srcs=[str(number)])
+        dataset.SeriesInstanceUID, dataset.StudyInstanceUID = "1.2.3", "1.2"
+        dataset.PatientID, dataset.PatientName, dataset.Modality = "phantom", "Phantom^Synthetic", "CT"
+        dataset.ImageType, dataset.Manufacturer = ["ORIGINAL", "PRIMARY", "AXIAL"], "synthetic"
+        dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = "20200101"
+        dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
+        dataset.SliceThickness, dataset.KVP, dataset.GantryDetectorTilt = 1.25, 120, 0
+        dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
+        dataset.InstanceNumber, dataset.PixelSpacing = number + 1, [0.7, 0.7]
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.Rows = dataset.Columns = 512
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+        dataset.WindowCenter, dataset.WindowWidth = 40, 400
+        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = -1024, 1, "HU"
+        block = dataset.private_block(0x0009, "SYNTHETIC", create=True)
+        for element in range(40):  # scanners write dozens of private elements
+            block.add_new(element, "LO", f"private value {element}")
+        slice_pixels = np.roll(stored[number % len(stored)], int(random.integers(512)), axis=0)
+        dataset.PixelData = slice_pixels.tobytes()
+        dataset["PixelData"].VR = "OW"
+        paths.append(folder / f"{number:07d}.dcm")
+        pydicom.dcmwrite(paths[-1], dataset, enforce_file_format=True)
+    return paths
+
+
+if __name__ == "__main__":
+    _serve()
