@@ -68,6 +68,24 @@ def predictions_table(
     return joined.with_columns(empty_is_null).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
 
+def predictions_of_images(
+    images: pl.DataFrame, probabilities: np.ndarray, *, split: str, evidence: str
+) -> pl.DataFrame:
+    """Return the predictions table of rows of the tables of decoded images, as `predictions_table` does for a shard.
+
+    ``probabilities`` (N, 4) belong to ``images`` row by row. Raises `ProbabilitiesError`.
+    """
+    check_probabilities(probabilities, len(images))
+    made = images.with_columns(
+        *(pl.Series(name, probabilities[:, i], dtype=pl.Float32) for i, name in enumerate(PROBABILITIES)),
+        split=pl.lit(split),
+        actual=pl.col("modality"),
+        predicted=_names(probabilities.argmax(axis=1)),
+        evidence=pl.lit(evidence),
+    )
+    return made.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
 def check_probabilities(probabilities: np.ndarray, images: int) -> None:
     """Raise `ProbabilitiesError` unless ``probabilities`` is (images, 4), finite, in [0, 1], rows summing to one."""
     if probabilities.shape != (images, len(CLASSES)):

@@ -74,30 +74,38 @@ class Calibration:
 
     def save(self, folder: Path) -> None:
         """Write calibration.json into ``folder``."""
-        write_json(folder / FILE, {"version": _VERSION, "classes": list(CLASSES), **asdict(self)})
+        write_json(folder / FILE, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the calibration as a JSON object."""
+        return {"version": _VERSION, "classes": list(CLASSES), **asdict(self)}
 
     @classmethod
     def load(cls, folder: Path) -> "Calibration":
         """Read what `save` wrote; raise `DamagedEvidenceError`, or `ClassOrderError` for other classes."""
         path = folder / FILE
         try:
-            return cls.of_json(json.loads(path.read_text()), str(path))
-        except ClassOrderError:
-            raise
-        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise DamagedEvidenceError(f"{path}: cannot be read ({error!r}); materialise trained_model again") from None
+            found = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise DamagedEvidenceError(f"{path}: cannot be read ({error}); materialise trained_model again") from None
+        return cls.of_json(found, str(path))
 
     @classmethod
     def of_json(cls, found: dict[str, Any], where: str) -> "Calibration":
-        """Take over a JSON object that `save` wrote; errors as of `load`."""
-        check_classes(found["classes"], where)
-        if found["version"] != _VERSION:
-            raise DamagedEvidenceError(f"{where}: written by another version; materialise trained_model again")
-        curves = {name: [Coverage(**point) for point in curve] for name, curve in found["coverage"].items()}
-        numbers = {name: float(found[name]) for name in _EXPONENTS}
-        if not all(np.isfinite(value) and value >= 0 for value in numbers.values()):
-            raise DamagedEvidenceError(f"{where}: an exponent is no positive number; materialise trained_model again")
-        return cls(**numbers, coverage=curves, fitted_on=found["fitted_on"])
+        """Take over what `to_json` gave; errors as of `load`."""
+        try:
+            check_classes(found["classes"], where)
+            if found["version"] != _VERSION:
+                raise ValueError("written by another version")
+            curves = {name: [Coverage(**point) for point in curve] for name, curve in found["coverage"].items()}
+            numbers = {name: float(found[name]) for name in _EXPONENTS}
+            if not all(np.isfinite(value) and value >= 0 for value in numbers.values()):
+                raise ValueError("an exponent is no positive number")
+            return cls(coverage=curves, fitted_on=found["fitted_on"], **numbers)
+        except ClassOrderError:
+            raise
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise DamagedEvidenceError(f"{where}: cannot be read ({error}); materialise trained_model again") from None
 
 
 def check_evidence(evidence: str) -> None:

@@ -4,6 +4,7 @@ PredictionError
 ├── UnknownEvidenceError     a kind of evidence that does not exist
 ├── MissingEvidenceError     a kind of evidence that this model was not fitted for
 ├── DamagedEvidenceError     calibration or intensity model on disk cannot be read
+├── DamagedExportError       a single file that is no exported model
 ├── ModelNotFoundError       no model where one was named
 └── NothingToFitError        too few images or classes to fit intensities or a calibration
 """
@@ -23,6 +24,10 @@ class MissingEvidenceError(PredictionError):
 
 class DamagedEvidenceError(PredictionError):
     """calibration.json or intensities.safetensors cannot be read, or was written by another version."""
+
+
+class DamagedExportError(PredictionError):
+    """A file that was named as a model and is none that was exported."""
 
 
 class ModelNotFoundError(PredictionError):

@@ -1,5 +1,6 @@
 """Everything beside the network that a model's folder holds for prediction: fitted once, loaded with it."""
 
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import polars as pl
 from modality_assets.prediction import calibration, intensities
 from modality_assets.prediction.calibration import Calibration
 from modality_assets.prediction.calibration_fitting import fit_calibration
-from modality_assets.prediction.errors import MissingEvidenceError, NothingToFitError
+from modality_assets.prediction.errors import DamagedEvidenceError, MissingEvidenceError, NothingToFitError
 from modality_assets.prediction.intensities import IntensityModel, has_native_intensities
 from modality_assets.prediction.intensity_fitting import fit_intensities
 
@@ -47,6 +48,24 @@ class Evidence:
         speaks = has_native_intensities(images)
         found = self.calibration.calibrated(kind, pixels, self.intensities.probabilities(images), speaks)
         return found, [kind if one else "pixels" for one in speaks]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as one JSON object, for an exported file."""
+        return {
+            "calibration": self.calibration.to_json(),
+            "intensities": None if self.intensities is None else b64encode(self.intensities.to_bytes()).decode(),
+        }
+
+    @classmethod
+    def of_json(cls, found: dict[str, Any], where: str) -> "Evidence":
+        """Take over what `to_json` gave; raise `DamagedEvidenceError`."""
+        try:
+            calibration, encoded = found["calibration"], found["intensities"]
+            content = None if encoded is None else b64decode(encoded, validate=True)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedEvidenceError(f"{where}: holds no evidence ({error!r}); export the model again") from None
+        intensities = None if content is None else IntensityModel.of_bytes(content, where)
+        return cls(Calibration.of_json(calibration, where), intensities)
 
     @classmethod
     def load(cls, folder: Path) -> "Evidence":

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from safetensors import SafetensorError
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load, save
 
 from modality_assets.modality import CLASSES, ClassOrderError, check_classes
 from modality_assets.prediction.errors import DamagedEvidenceError
@@ -69,26 +69,38 @@ class IntensityModel:
             found[np.ix_(np.flatnonzero(speaks), known)] = shares * even * len(known)
         return found
 
+    def to_bytes(self) -> bytes:
+        """Return the model as the bytes of a safetensors file."""
+        described = {"version": _VERSION, "classes": json.dumps(CLASSES), "seen": json.dumps(self.seen)}
+        return save(self.forest.tensors(), metadata=described)
+
     def save(self, folder: Path) -> None:
         """Write intensities.safetensors into ``folder``."""
-        described = {"version": _VERSION, "classes": json.dumps(CLASSES), "seen": json.dumps(self.seen)}
-        save_file(self.forest.tensors(), folder / FILE, metadata=described)
+        (folder / FILE).write_bytes(self.to_bytes())
 
     @classmethod
-    def load(cls, folder: Path) -> "IntensityModel":
-        """Read what `save` wrote; raise `DamagedEvidenceError`, or `ClassOrderError` for other classes."""
-        path = folder / FILE
+    def of_bytes(cls, content: bytes, where: str) -> "IntensityModel":
+        """Take over what `to_bytes` gave; raise `DamagedEvidenceError`, or `ClassOrderError` for other classes."""
         try:
-            content = path.read_bytes()
             length = int.from_bytes(content[:8], "little")
             described = json.loads(content[8 : 8 + length])["__metadata__"]
-            check_classes(json.loads(described["classes"]), path)
+            check_classes(json.loads(described["classes"]), where)
             seen = tuple(json.loads(described["seen"]))
             forest = Forest.of_tensors(load(content), FEATURES)
             if described["version"] != _VERSION or not set(seen) <= set(CLASSES) or forest.value.shape[2] != len(seen):
                 raise ValueError("written by another version")
         except ClassOrderError:
             raise
-        except (OSError, KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
-            raise DamagedEvidenceError(f"{path}: cannot be read ({error}); materialise trained_model again") from None
+        except (KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
+            raise DamagedEvidenceError(f"{where}: cannot be read ({error}); materialise trained_model again") from None
         return cls(forest, seen)
+
+    @classmethod
+    def load(cls, folder: Path) -> "IntensityModel":
+        """Read what `save` wrote; errors as of `of_bytes`."""
+        path = folder / FILE
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedEvidenceError(f"{path}: cannot be read ({error}); materialise trained_model again") from None
+        return cls.of_bytes(content, str(path))

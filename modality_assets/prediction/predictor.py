@@ -46,6 +46,10 @@ class Predictor:
             from modality_assets.prediction.trained_network import TrainedNetwork
 
             return cls(TrainedNetwork.load(path, device=device), Evidence.load(path), coverage=coverage)
+        if path.is_file():
+            from modality_assets.prediction.exported_network import ExportedNetwork
+
+            return cls(*ExportedNetwork.load(path), coverage=coverage)
         raise ModelNotFoundError(
             f"{path}: there is no model; name the folder of a trained model, "
             "such as data/<archive>/models/resnet18/image_range"
