@@ -161,7 +161,7 @@ def serve(folder: Path | None, port: int) -> None:
         folder = folder or DataLayout(data_root("replica")).replica
         with progress_bars() as progress:
             ensure_content(folder, progress)
-    serve_folder(folder, port)
+    serve_folder(folder, port, announce=lambda url: console.print(f"serving {folder} at {url}", soft_wrap=True))
 
 
 @archive_group.command()

@@ -19,6 +19,7 @@ from modality_assets.catalogue.cohort import choose_cohort
 from modality_assets.catalogue.collections import collections_table
 from modality_assets.catalogue.decisions import decide
 from modality_assets.catalogue.plan_report import plan_tables
+from modality_assets.catalogue.policies import resolve_switches
 from modality_assets.catalogue.split.alternatives import leave_one_out, plan_folds
 from modality_assets.catalogue.split.audit import AuditResult, audit_plan
 from modality_assets.catalogue.split.comparison import compare_plans
@@ -96,7 +97,7 @@ def build_cohort(layout: DataLayout, settings: Settings, staged: Path) -> Counts
         collections=pl.read_parquet(layout.collections_table),
         archive=str(catalogue.counts["archive"]),
         archive_version=str(catalogue.counts["archive_version"]),
-        policies=settings.policies,
+        policies=resolve_switches(settings.policies),
     )
     chosen.write_parquet(staged / "series.parquet")
     write_json(staged / "cohort.lock.json", lock)

@@ -15,6 +15,8 @@ _CONFIG = """\
 # Written once by `modality`; yours to change. SQLite suits few runs at a time.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     granularity: op

@@ -3,6 +3,7 @@
 https://wiki.cancerimagingarchive.net/display/Public/NBIA+Search+REST+API+Guide describes the interface.
 """
 
+import json
 import socket
 import threading
 import time
@@ -46,16 +47,24 @@ def create_app(folder: Path) -> Starlette:
     return Starlette(routes=mounts, exception_handlers={ReleaseError: _release_trouble})
 
 
-def serve(folder: Path, port: int, host: str = "127.0.0.1") -> None:
-    """Serve ``folder`` until interrupted. While it does, `<folder>/server.json` holds the URL."""
+def serve(folder: Path, port: int, host: str = "127.0.0.1", announce: Callable[[str], None] | None = None) -> None:
+    """Serve ``folder`` until interrupted. While it does, `<folder>/server.json` holds the URL.
+
+    ``announce`` is called with the URL once it is known.
+    """
     app = create_app(folder)
     with _listening(host, port) as listener:
         url = _url(host, listener)
-        write_json(folder / URL_FILE, {"url": url})
+        mine = {"url": url}
+        write_json(folder / URL_FILE, mine)
+        if announce is not None:
+            announce(url)
         try:
             _server(app).run(sockets=[listener])
         finally:
-            (folder / URL_FILE).unlink(missing_ok=True)
+            # Another server over the same folder may have written its own since.
+            if (folder / URL_FILE).exists() and json.loads((folder / URL_FILE).read_text()) == mine:
+                (folder / URL_FILE).unlink()
 
 
 @contextmanager
