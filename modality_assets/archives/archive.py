@@ -99,10 +99,24 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class Written:
+    """What was hashed while a file was being written. Hashes are lower-case hex."""
+
+    size_bytes: int
+    sha256: str
+    md5: str | None = None
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """The files of one series as they lie in the staging folder, by name relative to it."""
+    """The files of one series as they lie in the staging folder, by name relative to it.
+
+    ``files`` is what the archive promised; ``written``, where it is known, what was written. Files that are
+    not in ``written`` are read again to be verified.
+    """
 
     files: dict[str, FileFacts] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
 
 
 class Archive(Protocol):

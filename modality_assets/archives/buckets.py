@@ -20,10 +20,11 @@ from modality_assets.archives.archive import (
     DeliveryError,
     FileFacts,
     SeriesNotFoundError,
+    Written,
 )
 from modality_assets.archives.unpack import Limits, safe_names
+from modality_assets.archives.written import PIECE, write_hashed
 
-_CHUNK = 1 << 20
 _MIB = 1 << 20
 _PART_SIZES = tuple(size * _MIB for size in (5, 8, 10, 15, 16, 25, 32, 50, 64, 100, 128, 256, 500, 512, 1024))
 """Part sizes of common upload tools, by which the ETag of an object uploaded in parts can be checked."""
@@ -59,7 +60,7 @@ class Buckets:
         names = safe_names(item["path"] for item in objects)
         stop = threading.Event()
 
-        def fetch(item: Any, name: str) -> FileFacts:
+        def fetch(item: Any, name: str) -> tuple[FileFacts, Written]:
             if stop.is_set():
                 raise DeliveryError(f"{where}: another object failed")
             try:
@@ -69,7 +70,11 @@ class Buckets:
 
         futures = [self._pool.submit(fetch, item, name) for item, name in zip(objects, names, strict=True)]
         try:
-            return Delivery({name: future.result() for name, future in zip(names, futures, strict=True)})
+            results = {name: future.result() for name, future in zip(names, futures, strict=True)}
+            return Delivery(
+                {name: facts for name, (facts, _) in results.items()},
+                {name: written for name, (_, written) in results.items()},
+            )
         finally:
             stop.set()
             for future in futures:
@@ -99,12 +104,13 @@ class Buckets:
             return self._stores[bucket]
 
 
-def _fetch_object(store: S3Store, item: Any, target: Path, on_bytes: Callable[[int], None]) -> FileFacts:
-    with target.open("wb") as file:
-        for chunk in obstore.get(store, item["path"]).stream(min_chunk_size=_CHUNK):
-            file.write(chunk)
-            on_bytes(len(chunk))
-    return FileFacts(item["size"], promised_md5(item.get("e_tag"), target))
+def _fetch_object(
+    store: S3Store, item: Any, target: Path, on_bytes: Callable[[int], None]
+) -> tuple[FileFacts, Written]:
+    written = write_hashed(
+        target, (memoryview(piece) for piece in obstore.get(store, item["path"]).stream(min_chunk_size=PIECE)), on_bytes
+    )
+    return FileFacts(item["size"], promised_md5(item.get("e_tag"), target)), written
 
 
 def promised_md5(etag: str | None, path: Path) -> str | None:

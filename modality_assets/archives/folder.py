@@ -1,6 +1,5 @@
 """Datasets on the disk, described by a datasets.csv: ``folder:PATH``."""
 
-import hashlib
 import json
 import os
 import tarfile
@@ -23,11 +22,10 @@ from modality_assets.archives.datasets_csv import DatasetRow, read_datasets, rea
 from modality_assets.archives.folder_scan import ScannedFile, scan
 from modality_assets.archives.folder_series import series_rows
 from modality_assets.archives.unpack import safe_names, unpack_tar
+from modality_assets.archives.written import pieces_of, write_hashed
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 from modality_assets.manifest import digest
 from modality_assets.progress import SILENT, Progress
-
-_CHUNK = 1 << 20
 
 
 class FolderArchive:
@@ -105,12 +103,12 @@ class FolderArchive:
             if packed := reference.get("packed"):
                 return unpack_tar(base / packed, into, on_bytes)
             names = reference["files"] or sorted(name for name in os.listdir(base) if (base / name).is_file())
-            return Delivery(
-                {
-                    target: _copy(base / name, into / target, on_bytes)
-                    for name, target in zip(names, safe_names(names), strict=True)
-                }
-            )
+            facts, written = {}, {}
+            for name, target in zip(names, safe_names(names), strict=True):
+                with (base / name).open("rb", buffering=0) as file:
+                    written[target] = write_hashed(into / target, pieces_of(file), on_bytes)
+                facts[target] = FileFacts(written[target].size_bytes, written[target].md5)
+            return Delivery(facts, written)
         except FileNotFoundError as error:
             raise SeriesNotFoundError(
                 f"{error.filename} is gone since the catalogue was made; put it back, or materialise "
@@ -162,14 +160,3 @@ def _check_unique(rows: Iterable[dict[str, Any]]) -> None:
                 f"series {key[1]} of dataset {key[0]} lies under two modalities; leave it under the right one"
             )
         seen.add(key)
-
-
-def _copy(source: Path, target: Path, on_bytes: Callable[[int], None]) -> FileFacts:
-    md5, size = hashlib.md5(usedforsecurity=False), 0
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while chunk := reader.read(_CHUNK):
-            md5.update(chunk)
-            writer.write(chunk)
-            size += len(chunk)
-            on_bytes(len(chunk))
-    return FileFacts(size, md5.hexdigest())

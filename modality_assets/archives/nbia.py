@@ -3,7 +3,6 @@
 No authentication; the large lung screening trial has a host of its own.
 """
 
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from modality_assets.archives.archive import (
 )
 from modality_assets.archives.http import PATIENT, HttpClient, Patience
 from modality_assets.archives.unpack import Limits, unzip
+from modality_assets.archives.written import Spool
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 from modality_assets.layout import UnsafeNameError, dataset_key
 from modality_assets.manifest import digest
@@ -29,8 +29,6 @@ from modality_assets.progress import SILENT, Progress
 OFFICIAL_URL = "https://nbia.cancerimagingarchive.net/nbia-api/services/v4/"
 _OWN_HOST = {"NLST": "nlst"}
 """Collections that the official archive serves from another host, by the word in place of 'nbia'."""
-_IN_MEMORY_BYTES = 64 << 20
-"""Zips up to this size never touch the disk; larger ones lie in the staging folder while they are unpacked."""
 _BEGINNING = date(1990, 1, 1)
 
 
@@ -100,18 +98,17 @@ class NbiaArchive:
         """Download and unpack the zip of one series; MD5s are those that the archive keeps of its files."""
         uid = row["series_uid"]
         client = self._own.get(row["archive_ref"], self._main)
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=str(into)) as packed:
+        with Spool(into) as packed:
             headers = client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, packed, on_bytes)
-            size = packed.tell()
-            if size == 0:
+            if packed.size == 0:
                 raise SeriesNotFoundError(
                     f"series {uid}: the archive answered with an empty body; it has the series no more"
                 )
-            packed.seek(0)
-            if packed.read(2) != b"PK":
+            packed.file.seek(0)
+            if packed.file.read(2) != b"PK":
                 kind = headers.get("Content-Type", "unnamed content")
-                raise DeliveryError(f"series {uid}: {size} bytes of {kind} came where a zip was due")
-            delivery = unzip(packed, into, limits=_limits(row))
+                raise DeliveryError(f"series {uid}: {packed.size} bytes of {kind} came where a zip was due")
+            delivery = unzip(packed.file, into, limits=_limits(row))
         if not delivery.files:
             raise SeriesNotFoundError(f"series {uid}: the archive sent a zip without images; it has the series no more")
         return delivery

@@ -1,6 +1,6 @@
 """Zips and tars from outside, unpacked without trusting a word of them."""
 
-import hashlib
+import io
 import itertools
 import os
 import stat
@@ -8,15 +8,14 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, UnsafeZipError
+from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, UnsafeZipError, Written
+from modality_assets.archives.written import PIECE, pieces_of, write_hashed
 from modality_assets.manifest import MANIFEST
-
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -75,43 +74,41 @@ def unzip(
             absent = sorted(set(promised) - {PurePosixPath(entry.filename).name for entry in entries})
             if absent:
                 raise DeliveryError(f"{md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
-            facts = {}
+            facts, written = {}, {}
             targets = safe_names(entry.filename for entry in wanted)
             for entry, name, target in zip(wanted, names, targets, strict=True):
                 md5 = promised.get(name)
-                with (into / target).open("wb", buffering=0) as writer:
-                    if md5 and entry.compress_type == zipfile.ZIP_STORED:
-                        _copy_stored(file, entry, writer)
-                    else:
-                        with archive.open(entry) as reader:
-                            _copy_at_most(reader, writer, entry.file_size, entry.filename)
                 facts[target] = FileFacts(entry.file_size, md5)
+                if md5 and entry.compress_type == zipfile.ZIP_STORED:
+                    written[target] = write_hashed(into / target, _stored(file, entry))
+                else:
+                    with archive.open(entry) as reader:
+                        written[target] = write_hashed(into / target, _at_most(reader, entry), md5=md5 is not None)
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DeliveryError(f"the zip is damaged or cut off: {error}") from None
-    return Delivery(facts)
+    return Delivery(facts, written)
 
 
-def _copy_stored(file: IO[bytes], entry: zipfile.ZipInfo, writer: IO[bytes]) -> None:
-    """Copy the bytes of a member that is not compressed, past the checks of zipfile that an MD5 makes needless."""
+def _stored(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes | memoryview]:
+    """Yield the bytes of a member that is not compressed, past the checks that an MD5 makes needless."""
     file.seek(entry.header_offset)
     header = file.read(30)
     if header[:4] != b"PK\x03\x04":
         raise zipfile.BadZipFile(f"member {entry.filename!r} has no header where the directory says")
-    name_length, extra_length = struct.unpack_from("<HH", header, 26)
-    file.seek(name_length + extra_length, os.SEEK_CUR)
-    left = entry.file_size
-    while left:
-        chunk = file.read(min(left, _CHUNK))
-        if not chunk:
-            raise zipfile.BadZipFile(f"member {entry.filename!r} is cut off")
-        writer.write(chunk)
-        left -= len(chunk)
+    start = file.seek(sum(struct.unpack_from("<HH", header, 26)), os.SEEK_CUR)  # past its name and extra field
+    if isinstance(file, io.BytesIO):
+        with file.getbuffer() as buffer, buffer[start : start + entry.file_size] as view:
+            for at in range(0, len(view), PIECE):
+                yield view[at : at + PIECE]
+    else:
+        yield from pieces_of(file, entry.file_size)
 
 
 def unpack_tar(path: Path, into: Path, on_bytes: Callable[[int], None], limits: Limits | None = None) -> Delivery:
     """Unpack a tar (of any compression) of one series into ``into``, flat. Raises as `unzip` does."""
     limits = limits or Limits()
     facts: dict[str, FileFacts] = {}
+    written: dict[str, Written] = {}
     with tarfile.open(path) as tar:
         entries = []
         for entry in tar:
@@ -125,14 +122,10 @@ def unpack_tar(path: Path, into: Path, on_bytes: Callable[[int], None], limits: 
         for entry, target in zip(entries, safe_names(entry.name for entry in entries), strict=True):
             reader = tar.extractfile(entry)
             assert reader is not None  # it is a plain file
-            md5 = hashlib.md5(usedforsecurity=False)
-            with reader, (into / target).open("wb") as writer:
-                while chunk := reader.read(_CHUNK):
-                    md5.update(chunk)
-                    writer.write(chunk)
-                    on_bytes(len(chunk))
-            facts[target] = FileFacts(entry.size, md5.hexdigest())
-    return Delivery(facts)
+            with reader:
+                written[target] = write_hashed(into / target, pieces_of(reader), on_bytes)
+            facts[target] = FileFacts(entry.size, written[target].md5)
+    return Delivery(facts, written)
 
 
 def _check(entries: list[zipfile.ZipInfo], packed_bytes: int, limits: Limits) -> None:
@@ -161,14 +154,14 @@ def _leads_outside(name: str) -> bool:
     return "\x00" in name or "\\" in name or name.startswith("/") or ".." in name.split("/") or ":" in name
 
 
-def _copy_at_most(reader: IO[bytes], writer: IO[bytes], most: int, name: str) -> int:
-    written = 0
-    while chunk := reader.read(_CHUNK):
-        written += len(chunk)
-        if written > most:
-            raise UnsafeZipError(f"member {name!r} of the zip holds more bytes than it says")
-        writer.write(chunk)
-    return written
+def _at_most(reader: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    """Yield a member's bytes as they are unpacked, and no more than it says it has."""
+    left = entry.file_size
+    for piece in pieces_of(reader):
+        left -= len(piece)
+        if left < 0:
+            raise UnsafeZipError(f"member {entry.filename!r} of the zip holds more bytes than it says")
+        yield piece
 
 
 def _md5_table(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> dict[str, str]:

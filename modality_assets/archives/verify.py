@@ -10,10 +10,10 @@ from typing import Any
 
 import pydicom
 
-from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts
+from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, Written
+from modality_assets.archives.written import PIECE
 from modality_assets.manifest import Manifest, digest
 
-_CHUNK = 1 << 18
 _HEAD = 1 << 13
 _TAG, _SHORT, _LONG = struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I")
 _SYNTAX_UID, _SERIES_UID = 0x00020010, 0x0020000E
@@ -54,7 +54,7 @@ def verified_manifest(
     listed = row.get("instances")
     if listed is not None and listed != len(images):
         raise DeliveryError(f"series {uid}: {len(images)} instances arrived where the archive lists {listed}")
-    files = {name: _check_file(staged / name, delivery.files[name], uid) for name in names}
+    files = {name: _check_file(staged / name, delivery.files[name], delivery.written.get(name), uid) for name in names}
     total, stated = sum(facts["bytes"] for facts in files.values()), row.get("size_bytes")
     vouched = all(facts.md5 or facts.size_bytes is not None for facts in delivery.files.values())
     if not vouched and stated is not None and stated != total:
@@ -82,23 +82,28 @@ def _is_companion(name: str, names: list[str]) -> bool:
     return any(other != name and Path(other).stem == path.stem for other in names)
 
 
-def _check_file(path: Path, promised: FileFacts, uid: str) -> dict[str, Any]:
-    """Read a file once for both hashes; return its entry of the manifest."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
-    size = 0
-    buffer = memoryview(bytearray(_CHUNK))
+def _check_file(path: Path, promised: FileFacts, written: Written | None, uid: str) -> dict[str, Any]:
+    """Compare a file with what was promised of it, and return its entry of the manifest."""
+    found = written or _read_again(path, md5=promised.md5 is not None)
+    size = path.stat().st_size
+    if size != found.size_bytes or promised.size_bytes not in (None, size):
+        due = found.size_bytes if promised.size_bytes is None else promised.size_bytes
+        raise DeliveryError(f"series {uid}: {path.name} has {size} bytes and should have {due}")
+    if promised.md5 and found.md5 != promised.md5:
+        raise DeliveryError(f"series {uid}: {path.name} has MD5 {found.md5} and should have {promised.md5}")
+    return {"sha256": found.sha256, "bytes": size}
+
+
+def _read_again(path: Path, *, md5: bool) -> Written:
+    sha256, weak, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    buffer = memoryview(bytearray(PIECE))
     with path.open("rb", buffering=0) as file:
         while read := file.readinto(buffer):
-            chunk = buffer[:read]
-            sha256.update(chunk)
-            if promised.md5:
-                md5.update(chunk)
+            sha256.update(buffer[:read])
+            if md5:
+                weak.update(buffer[:read])
             size += read
-    if promised.size_bytes is not None and promised.size_bytes != size:
-        raise DeliveryError(f"series {uid}: {path.name} has {size} bytes and should have {promised.size_bytes}")
-    if promised.md5 and md5.hexdigest() != promised.md5:
-        raise DeliveryError(f"series {uid}: {path.name} has MD5 {md5.hexdigest()} and should have {promised.md5}")
-    return {"sha256": sha256.hexdigest(), "bytes": size}
+    return Written(size, sha256.hexdigest(), weak.hexdigest() if md5 else None)
 
 
 def _check_headers(paths: list[Path], uid: str, *, vouched: bool) -> None:

@@ -1,0 +1,46 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from modality_assets.archives.written import PIECE, Spool, pieces_of, write_hashed
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE, 3 * PIECE + 7])
+def test_what_is_hashed_is_what_is_written(size: int, tmp_path: Path) -> None:
+    data = bytes(index % 251 for index in range(size))
+    (tmp_path / "source").write_bytes(data)
+    seen: list[int] = []
+    with (tmp_path / "source").open("rb") as file:
+        written = write_hashed(tmp_path / "target", pieces_of(file), seen.append)
+    assert (tmp_path / "target").read_bytes() == data
+    assert written.size_bytes == sum(seen) == size
+    assert written.sha256 == hashlib.sha256(data).hexdigest()
+    assert written.md5 == hashlib.md5(data).hexdigest()
+
+
+def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"abcdef")
+    with (tmp_path / "source").open("rb") as file:
+        assert b"".join(pieces_of(file, 4)) == b"abcd"
+
+
+def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"first")
+    with pytest.raises(FileExistsError):
+        write_hashed(tmp_path / "target", [b"second"])
+
+
+def test_an_md5_nobody_asked_for_is_not_made(tmp_path: Path) -> None:
+    assert write_hashed(tmp_path / "target", [b"x"], md5=False).md5 is None
+
+
+@pytest.mark.parametrize("most", [4, 1000])
+def test_a_spool_gives_back_what_it_took_and_leaves_nothing_behind(most: int, tmp_path: Path) -> None:
+    with Spool(tmp_path, most_in_memory=most) as spool:
+        for part in (b"abc", b"def", b"ghi"):
+            spool.write(part)
+        spool.file.seek(0)
+        assert spool.file.read() == b"abcdefghi"
+        assert spool.size == 9
+        assert list(tmp_path.iterdir()) == [], "its file has no name"
