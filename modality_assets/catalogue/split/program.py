@@ -12,6 +12,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
+from modality_assets.catalogue.split.chatter import without_solver_chatter
+
 Terms = Mapping[int, float]
 """A linear expression: column to coefficient."""
 
@@ -64,13 +66,14 @@ class Program:
             costs[column] += value
         rows, columns, values = zip(*self._entries, strict=True) if self._entries else ((), (), ())
         matrix = csr_matrix((values, (rows, columns)), shape=(len(self._row_lower), len(self._lower)))
-        result = milp(
-            costs,
-            integrality=np.array(self._integer),
-            bounds=Bounds(np.array(self._lower), np.array(self._upper)),
-            constraints=LinearConstraint(matrix, np.array(self._row_lower), np.array(self._row_upper)),
-            options={"mip_rel_gap": gap, "node_limit": nodes, "time_limit": max(seconds, 0.05), "presolve": True},
-        )
+        with without_solver_chatter():
+            result = milp(
+                costs,
+                integrality=np.array(self._integer),
+                bounds=Bounds(np.array(self._lower), np.array(self._upper)),
+                constraints=LinearConstraint(matrix, np.array(self._row_lower), np.array(self._row_upper)),
+                options={"mip_rel_gap": gap, "node_limit": nodes, "time_limit": max(seconds, 0.05), "presolve": True},
+            )
         found = result.x is not None
         bound = result.mip_dual_bound
         return Solution(
