@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from modality_assets.imaging.workers import Batch, DecodingPool, Piece
+from modality_assets.imaging.workers import WORKER_ENVIRONMENT, Batch, DecodingPool, Piece
 
 _CORES = {"two_workers": 2}
 _WARM_UP = 8
@@ -216,6 +216,8 @@ _WAYS: dict[str, Callable[[list[Path], Path, int], dict[str, Any]]] = {
 def _run(way: str, files: list[Path], into: Path, size: int, cores: list[int]) -> dict[str, Any]:
     """Run one way in a new process that is bound to ``cores`` before it imports anything that counts them."""
     request = {"way": way, "files": list(map(str, files)), "into": str(into), "size": size, "cores": cores}
+    # what workers are given, for a fair comparison of the same work without them
+    tuned = WORKER_ENVIRONMENT if way == "uncontained" else {}
     single = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
     done = subprocess.run(
         [sys.executable, "-m", __spec__.name if __spec__ else __name__],
@@ -223,7 +225,7 @@ def _run(way: str, files: list[Path], into: Path, size: int, cores: list[int]) -
         capture_output=True,
         text=True,
         timeout=_PROCESS_SECONDS,
-        env=os.environ | single | {"POLARS_MAX_THREADS": str(len(cores))},
+        env=os.environ | tuned | single | {"POLARS_MAX_THREADS": str(len(cores))},
         check=False,
     )
     if done.returncode:

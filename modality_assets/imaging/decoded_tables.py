@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from modality_assets.imaging.batch import FileRecord
+from modality_assets.imaging.batch import FILE_FACTS, FileRecord
 from modality_assets.imaging.errors import ConstantImageError
 from modality_assets.imaging.quantised import FRAME_FACTS
 
@@ -35,6 +35,9 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = dict.fromkeys(
     ("dataset", "source_file", "stage", "error", "reason"), pl.String()
 )
 
+_OF_SOURCE = ("dataset", "patient_id", "study_uid", "series_uid", "modality", "body_part", "manufacturer", "licence")
+_SHARED = (*_OF_SOURCE, "source_file", *FILE_FACTS)
+_PLACE = ("pixel_file", "pixel_index")
 _ROWS_PER_CHUNK = 4096
 
 
@@ -62,7 +65,7 @@ class DecodedTables:
         self.images = self.unreadable = self.refused_frames = 0
         self.reasons: Counter[str] = Counter()
         self._sources = sources
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
         self._chunks: list[pl.DataFrame] = []
         self._quarantine: list[tuple[str, ...]] = []
 
@@ -77,21 +80,10 @@ class DecodedTables:
             self.unreadable += 1
             self._refuse(source, *record.error)
             return
-        shared = {
-            "dataset": source.dataset,
-            "patient_id": source.patient_id,
-            "study_uid": source.study_uid,
-            "series_uid": source.series_uid,
-            "source_file": source.name,
-            "modality": source.modality,
-            "body_part": source.body_part,
-            "manufacturer": source.manufacturer,
-            "licence": source.licence,
-            **record.facts,
-        }
-        for frame, (name, index) in zip(record.frames, places, strict=True):
-            place = {"pixel_file": name, "pixel_index": index}
-            self._rows.append(shared | dict(zip(FRAME_FACTS, frame, strict=True)) | place)
+        shared = {name: getattr(source, name) for name in _OF_SOURCE} | {"source_file": source.name} | record.facts
+        first = tuple(shared[name] for name in _SHARED)
+        for frame, place in zip(record.frames, places, strict=True):
+            self._rows.append((*first, *frame, *place))
         self.images += len(places)
         if len(self._rows) >= _ROWS_PER_CHUNK:
             self._flush()
@@ -114,7 +106,9 @@ class DecodedTables:
 
     def _flush(self) -> None:
         if self._rows:
-            self._chunks.append(pl.DataFrame(self._rows, schema=IMAGES_SCHEMA, orient="row"))
+            columns = dict(zip((*_SHARED, *FRAME_FACTS, *_PLACE), zip(*self._rows, strict=True), strict=True))
+            series = [pl.Series(name, columns[name], kind, strict=False) for name, kind in IMAGES_SCHEMA.items()]
+            self._chunks.append(pl.DataFrame(series))
             self._rows = []
 
 

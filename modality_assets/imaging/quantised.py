@@ -48,11 +48,9 @@ def quantise(frame: Frame, size: int, aspect: str) -> tuple[np.ndarray, FrameFac
         value = frame.slope * statistics.minimum + frame.intercept
         raise ConstantImageError(f"constant image, every pixel {value:g}")
     resized = resize(above, size, aspect)
-    scale = LEVELS / reach
-    # rounding by adding a half and cutting off; the clip takes off what single precision leaves beyond the range
-    scaled = np.multiply(resized, np.float32(scale), dtype=np.float32)
-    scaled += np.float32(0.5)
-    pixels = np.minimum(scaled, np.float32(LEVELS), out=scaled).astype(np.uint16)
+    scaled = resized * np.float32(LEVELS / reach)
+    np.rint(scaled, out=scaled)
+    pixels = np.minimum(scaled, np.float32(LEVELS), out=scaled).astype(np.uint16)  # single precision may go beyond
     slope, intercept = frame.slope, frame.intercept
     ends = [slope * value + intercept for value in (statistics.minimum, statistics.maximum)]
     if not max(map(abs, ends)) <= LARGEST_INTENSITY:

@@ -9,8 +9,8 @@ import numpy as np
 from modality_assets.imaging.errors import DamagedImageError
 from modality_assets.imaging.frames import Frame
 
-GRID_PIXELS = 1 << 14
-"""Percentiles are those of a regular grid of about this many pixels: of all pixels up to 128 x 128."""
+GRID_PIXELS = 1 << 12
+"""Percentiles are those of a regular grid of at least this many pixels, of all where there are fewer."""
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.01, 0.99
 

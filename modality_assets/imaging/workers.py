@@ -43,7 +43,7 @@ _QUEUE = 2
 _LOOK_SECONDS = 0.1
 _MOST_TRIES = 3
 _ROOT = Path(__file__).resolve().parents[2]
-_ENVIRONMENT = {
+WORKER_ENVIRONMENT = {
     **{f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")},
     # glibc hands large arrays back to the kernel at once, and clearing the pages again costs more than decoding
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
@@ -204,7 +204,7 @@ class DecodingPool:
                     stdout=subprocess.PIPE,
                     stderr=errors,
                     pass_fds=list(descriptors.values()),
-                    env=os.environ | _ENVIRONMENT,
+                    env=os.environ | WORKER_ENVIRONMENT,
                 )
             except OSError as error:
                 os.close(kept)
