@@ -21,6 +21,7 @@ from modality_assets.archives.replica.phantoms.generate import (
     revised_folders,
     write_patient,
 )
+from modality_assets.archives.replica.phantoms.workers import end_with
 from modality_assets.archives.replica.releases import (
     FILES_FOLDER,
     DatasetRelease,
@@ -106,7 +107,7 @@ def _make_phantoms(folder: Path, missing: list[PhantomDataset], progress: Progre
     with (
         ExitStack() as stack,
         progress.task("Drawing phantoms", total=total, unit="images") as task,
-        ProcessPoolExecutor(workers, mp_context=context) as pool,
+        ProcessPoolExecutor(workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool,
     ):
         staged = {
             dataset.name: stack.enter_context(staging(folder / FILES_FOLDER / dataset.name)) for dataset in missing

@@ -98,11 +98,9 @@ class Body:
         along = last - first
         length = float(np.linalg.norm(along))
         direction = along / length
-        # Columns: the long axis, and any two perpendicular to it.
-        other = np.cross(direction, [0.31, 0.57, 0.76])
-        other /= np.linalg.norm(other)
-        rotation = np.stack([direction, other, np.cross(direction, other)], axis=1)
-        form = rotation @ np.diag(1 / np.square([overlap * length / 2, radius, radius])) @ rotation.T
+        # The same curvature across the axis everywhere, another along it.
+        across, lengthwise = 1 / radius**2, 1 / (overlap * length / 2) ** 2
+        form = across * np.eye(3) + (lengthwise - across) * np.outer(direction, direction)
         self.parts.append(Ellipsoid((first + last) / 2, form, CODE[tissue], CODE[within], 0.0))
 
     def cut(self, plane: Plane) -> NDArray[np.uint8]:
@@ -112,17 +110,20 @@ class Body:
         labels = np.full((plane.rows, plane.columns), AIR, np.uint8)
         noise = self._noise(plane, grid_u, grid_v)
         frame = np.stack([plane.right, plane.down], axis=1)  # (3, 2)
-        for part in self.parts:
-            offset = plane.origin - part.centre
-            matrix = frame.T @ part.form @ frame
-            inverse = np.linalg.inv(matrix)
-            linear = frame.T @ part.form @ offset
-            middle = -inverse @ linear
-            lowest = offset @ part.form @ offset - linear @ inverse @ linear
-            reach = (1 + 2.2 * part.roughness) - lowest
-            if reach <= 0:
-                continue
-            half = np.sqrt(reach * np.diag(inverse)) + 2 * self.warp_mm
+        # Where each ellipsoid meets the plane, for all of them at once: f(w) = w'Mw + 2l'w + c on the plane.
+        forms, centres, roughness = self._stacked()
+        offsets = plane.origin - centres  # (P, 3)
+        matrices = frame.T @ forms @ frame  # (P, 2, 2)
+        inverses = np.linalg.inv(matrices)
+        bent = np.einsum("pij,pj->pi", forms, offsets)
+        linear = bent @ frame  # (P, 2)
+        middles = -np.einsum("pij,pj->pi", inverses, linear)
+        lowest_values = np.einsum("pi,pi->p", offsets, bent) + np.einsum("pi,pi->p", linear, middles)
+        reaches = 1 + 2.2 * roughness - lowest_values
+        halves = np.sqrt(np.maximum(reaches, 0)[:, None] * np.diagonal(inverses, axis1=1, axis2=2)) + 2 * self.warp_mm
+        for place in np.flatnonzero(reaches > 0):
+            part, matrix, middle, half = self.parts[place], matrices[place], middles[place], halves[place]
+            lowest = lowest_values[place]
             window = _window(u, v, middle, half)
             if window is None:
                 continue
@@ -146,13 +147,18 @@ class Body:
         reached: dict[tuple[int, int], NDArray[np.float32]] = {}
         frame = np.stack([plane.right, plane.down], axis=1)
         ray = np.cross(plane.right, plane.down)
-        for part in sorted(self.parts, key=lambda part: float(part.centre @ ray)):
+        forms, centres, _ = self._stacked()
+        alongs = forms @ ray  # (P, 3)
+        depths = alongs @ ray
+        shadows = forms - np.einsum("pi,pj->pij", alongs, alongs) / depths[:, None, None]
+        matrices = frame.T @ shadows @ frame
+        middles = (centres - plane.origin) @ frame
+        halves = np.sqrt(np.diagonal(np.linalg.inv(matrices), axis1=1, axis2=2)) + 2 * self.warp_mm
+        distances = centres @ ray
+        for place in np.argsort(distances, kind="stable"):
+            part, matrix, middle, half = self.parts[place], matrices[place], middles[place], halves[place]
+            along, depth = alongs[place], depths[place]
             difference = float(per_cm[part.tissue] - per_cm[part.within])
-            along = part.form @ ray
-            depth = float(ray @ along)
-            matrix = frame.T @ (part.form - np.outer(along, along) / depth) @ frame
-            middle = frame.T @ (part.centre - plane.origin)
-            half = np.sqrt(np.diag(np.linalg.inv(matrix))) + 2 * self.warp_mm
             window = _window(u, v, middle, half)
             if window is None or difference == 0:
                 continue
@@ -160,7 +166,7 @@ class Body:
             dv = grid_v[window] - np.float32(middle[1])
             half_chord = np.sqrt(np.maximum(1 - _quadratic(matrix, du, dv), 0)) * np.float32(1 / np.sqrt(depth))
             tilt = -(frame.T @ along) / depth
-            centre = np.float32(tilt[0]) * du + np.float32(tilt[1]) * dv + np.float32(part.centre @ ray)
+            centre = np.float32(tilt[0]) * du + np.float32(tilt[1]) * dv + np.float32(distances[place])
             # Pieces of one organ overlap, and what two of them share must count once.
             key = (part.tissue, part.within)
             if key not in reached:
@@ -171,6 +177,12 @@ class Body:
             total[window] += chord * np.float32(difference / 10)
             np.maximum(before, np.where(half_chord > 0, end, before), out=reached[key][window])
         return np.maximum(total, 0)
+
+    def _stacked(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return forms (P, 3, 3), centres (P, 3) and roughness (P,) of all parts."""
+        forms = np.stack([part.form for part in self.parts])
+        centres = np.stack([part.centre for part in self.parts])
+        return forms, centres, np.array([part.roughness for part in self.parts])
 
     def _warped(
         self, u: NDArray[np.float32], v: NDArray[np.float32]
