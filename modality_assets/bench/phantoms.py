@@ -12,17 +12,18 @@ _DIFFERENT = 64  # slices drawn; the others are these with a little other noise,
 
 
 def phantom_slices(count: int, size: int, seed: int) -> NDArray[np.uint16]:
-    """Return (count, size, size) uint16 q: ellipses on air with the noise of a 12-bit detector, over the whole range."""
+    """Return (count, size, size) uint16 q over the whole range: ellipses on air, with a 12-bit detector's noise."""
     random = np.random.default_rng(seed)
     row, column = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     stored = np.zeros((count, size, size))
     for image in stored:
+        body = np.zeros((size, size))
         for _ in range(6):
             centre, reach = random.uniform(-0.4, 0.4, 2), random.uniform(0.1, 0.8, 2)
             inside = ((row - centre[0]) / reach[0]) ** 2 + ((column - centre[1]) / reach[1]) ** 2 < 1
-            image += inside * random.uniform(100, 900)
+            body += inside * random.uniform(100, 900)
         # noise inside the body only: around it most archives hold exact zeros
-        image += (image > 0) * random.normal(0, 25, image.shape)
+        image[:] = body + (body > 0) * random.normal(0, 25, body.shape)
     stored = np.clip(np.round(stored), 0, 4095)
     low, high = stored.min(axis=(1, 2), keepdims=True), stored.max(axis=(1, 2), keepdims=True)
     return np.round(65535 * (stored - low) / np.maximum(high - low, 1)).astype(np.uint16)
@@ -51,6 +52,7 @@ def make_decoded_folder(folder: Path, images: int, size: int, *, seed: int = 0, 
             "modality": [CLASSES[one // 100 % len(CLASSES)] for one in range(images)],
             "native_min": random.uniform(-1024, 0, images),
             "native_max": random.uniform(500, 4000, images),
+            "unit": ["HU" if one // 100 % len(CLASSES) == 0 else None for one in range(images)],
             "pixel_file": [f"pixels-{one // per_file:05d}.npy" for one in range(images)],
             "pixel_index": number % per_file,
         }

@@ -41,15 +41,13 @@ def bench_shards(
     with tempfile.TemporaryDirectory(prefix="modality-bench-", dir=folder) as name:
         root = Path(name)
         sources = list(decoded) if decoded else _phantoms(root / "decoded", images, size)
-        ways = {
-            way: _measure_shards(sources, root / way, **options)
-            for way, options in {
-                "raw_16_bit": {},
-                "compressed_16_bit": {"compress": True},
-                "raw_8_bit": {"bits": 8},
-                "compressed_8_bit": {"bits": 8, "compress": True},
-            }.items()
+        options_of_ways: dict[str, dict[str, Any]] = {
+            "raw_16_bit": {},
+            "compressed_16_bit": {"compress": True},
+            "raw_8_bit": {"bits": 8},
+            "compressed_8_bit": {"bits": 8, "compress": True},
         }
+        ways = {way: _measure_shards(sources, root / way, **options) for way, options in options_of_ways.items()}
         reader = ShardReader(root / "raw_16_bit")
         ways["float64_batches"] = _measure_float64_batches(reader, root / "batches")
         linked = _seconds(lambda: _write(sources, root / "linked", rescaling="hounsfield", reuse=[reader.folder]))

@@ -83,7 +83,12 @@ def select_dataset(
     pixel_index = chosen["pixel_index"].cast(pl.Int64).to_numpy()
     if (pixel_index < 0).any() or (pixel_index >= np.array([file.rows for file in pixel_files])[places]).any():
         raise DecodedImagesError(f"{folder / IMAGES}: a pixel_index lies outside its pixel file; decode {name} again")
-    affine, clip = _affine(rescaling, chosen, rescale)
+    try:
+        affine, clip = _affine(rescaling, chosen, rescale)
+    except KeyError as error:
+        raise DecodedImagesError(
+            f"{folder / IMAGES}: lacks {error}, which {rescaling} needs; decode {name} again"
+        ) from None
     if not np.isfinite(affine).all():
         row = chosen.row(int(np.flatnonzero(~np.isfinite(affine).all(axis=1))[0]), named=True)
         raise DecodedImagesError(

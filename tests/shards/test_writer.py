@@ -181,6 +181,10 @@ def point_past_the_end(folder: Path) -> None:
     table.write_parquet(folder / "images.parquet")
 
 
+def lose_a_fact(folder: Path) -> None:
+    pl.read_parquet(folder / "images.parquet").drop("native_max").write_parquet(folder / "images.parquet")
+
+
 def cut_the_pixels(folder: Path) -> None:
     pixels = folder / "pixels-00001.npy"
     pixels.write_bytes(pixels.read_bytes()[:-8])
@@ -202,6 +206,7 @@ def lose_the_native_range(folder: Path) -> None:
         (lose_a_column, "lacks the columns .*series_uid.*decode Alpha again"),
         (name_another_class, "US"),
         (point_past_the_end, "pixel_index lies outside.*decode Alpha again"),
+        (lose_a_fact, "lacks 'native_max', which image_range needs; decode Alpha again"),
         (cut_the_pixels, "pixels-00001.npy.*decode Alpha again"),
         (change_the_size, "several sizes.*Beta"),
         (lose_the_native_range, "no finite image_range"),

@@ -1,0 +1,26 @@
+"""Files are really out of the page cache when a measurement begins, where the system can tell."""
+
+import os
+
+import pytest
+
+from modality_assets.bench.cache import forget, memcpy_gb_per_s, sequential_read_seconds
+
+
+def test_a_forgotten_file_is_not_in_memory(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(1 << 20))
+    assert sequential_read_seconds([path]) > 0
+    forget([path])
+    with path.open("rb") as file:
+        try:
+            os.preadv(file.fileno(), [bytearray(1)], 1 << 19, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return  # it would have to come from the disk
+        except OSError:
+            pass
+    pytest.skip("this file system keeps files in memory, or cannot tell")
+
+
+def test_copying_memory_has_a_speed():
+    assert memcpy_gb_per_s(1 << 20) > 0
