@@ -26,7 +26,7 @@ from modality_assets.catalogue.split.comparison import compare_plans
 from modality_assets.catalogue.split.given import given_plan
 from modality_assets.catalogue.split.planner import plan_split
 from modality_assets.catalogue.split.profile import profile_datasets, shared_patients
-from modality_assets.catalogue.split.record import SplitPlan, refuse_silent_rewrite
+from modality_assets.catalogue.split.record import SplitPlan, earlier_placements, refuse_silent_rewrite
 from modality_assets.layout import DataLayout
 from modality_assets.manifest import write_json
 from modality_assets.modality import SPLITS
@@ -39,6 +39,8 @@ COHORT_VERSION = "1"
 SPLIT_VERSION = "1"
 
 PUBLISHED = "published"
+_WITHOUT = "without-"
+_FOLD = re.compile(r"fold-(\d+)-of-(\d+)")
 FOLDS = 5
 
 
@@ -136,15 +138,14 @@ def plan(layout: DataLayout, settings: Settings, *, beside: bool = False) -> Spl
     The published split is taken as it is, leaks and all; ``without-<dataset>`` holds one dataset back and
     ``fold-<i>-of-<k>`` is one of k folds; any other name is a plan of our own.
     """
-    chosen = pl.read_parquet(layout.cohort_table)
-    profile, shared = profile_datasets(chosen, settings.caps), shared_patients(chosen)
+    profile, shared = profile_datasets(pl.read_parquet(layout.cohort_table), settings.caps), _shared(layout)
     name, pins = settings.plan, pins_of(layout, settings)
     if name == PUBLISHED:
         return given_plan(profile, pins, name=name, shares=settings.shares, shared=shared)
-    if name.startswith("without-"):
-        held_back = name.removeprefix("without-")
+    if name.startswith(_WITHOUT):
+        held_back = name.removeprefix(_WITHOUT)
         return leave_one_out(profile, held_back, shares=settings.shares, shared=shared, seed=settings.seed)
-    if fold := re.fullmatch(r"fold-(\d+)-of-(\d+)", name):
+    if fold := _FOLD.fullmatch(name):
         return plan_folds(profile, int(fold[2]), shared=shared, seed=settings.seed)[int(fold[1]) - 1]
     previous = _previous(layout, name, beside)
     made = plan_split(
@@ -173,13 +174,14 @@ def build_split(layout: DataLayout, settings: Settings, staged: Path, *, beside:
 
 def audit(layout: DataLayout, settings: Settings, plan: str | None = None) -> list[AuditResult]:
     """Return every check of the current plan, or of another by name, over the cohort on disk."""
-    chosen = pl.read_parquet(layout.cohort_table)
+    record = json.loads(layout.split_record(plan).read_text())
     return audit_plan(
         pl.read_parquet(layout.split_table(plan)),
-        profile_datasets(chosen, settings.caps),
-        shares=settings.shares,
-        pins=pins_of(layout, settings),
-        shared=shared_patients(chosen),
+        profile_datasets(pl.read_parquet(layout.cohort_table), settings.caps),
+        shares=record["shares"],
+        pins=None if _is_alternative(str(record["name"])) else pins_of(layout, settings),
+        previous=earlier_placements(record),
+        shared=_shared(layout),
     )
 
 
@@ -227,8 +229,17 @@ def named_plans(layout: DataLayout, asked: str) -> list[str]:
     if asked == "k-fold":
         return [f"fold-{number}-of-{FOLDS}" for number in range(1, FOLDS + 1)]
     if asked == "leave-one-out":
-        return [f"without-{name}" for name in sorted(pl.read_parquet(layout.cohort_table)["dataset"].unique())]
+        return [f"{_WITHOUT}{name}" for name in sorted(pl.read_parquet(layout.cohort_table)["dataset"].unique())]
     return [asked]
+
+
+def _is_alternative(plan: str) -> bool:
+    return plan.startswith(_WITHOUT) or _FOLD.fullmatch(plan) is not None
+
+
+def _shared(layout: DataLayout) -> pl.DataFrame:
+    """Return the patients that datasets share, measured over all series kept: a larger budget must find no leak."""
+    return shared_patients(pl.read_parquet(layout.series_table).filter("kept"))
 
 
 def _splitter(layout: DataLayout, settings: Settings, *, beside: bool) -> Callable[[Path], Counts]:

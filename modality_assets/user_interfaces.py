@@ -71,7 +71,7 @@ def run_together(commands: Sequence[list[str]], log: Path) -> None:
     Output goes to ``log``. Raise `StoppedEarlyError` naming the log where one ends by itself.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    stop = _StopSignal()
+    stop = _StopSignal()  # before the servers start: a signal with a handler here is not ignored there
     with log.open("ab") as output:
         # A session of its own for each, so that Ctrl-C reaches them once, from here, in order.
         processes = [
