@@ -12,12 +12,13 @@ from modality_assets.learning.training import TrainingConfig, train
 
 # Sums over a batch are split differently among ranks, and the rounding of float32 grows from step to step:
 # the weights may differ by this share of the way they went in training.
-TOLERANCE = 0.02
+# Measured: 0.002; with each rank's own batch statistics it would be 0.1.
+TOLERANCE = 0.01
 
 
 def config() -> TrainingConfig:
     # Without dropout and pixel noise, whose numbers each rank draws for itself.
-    chosen = replace(recipe("robust", optimiser="sgd"), epochs=2, batch_size=16, learning_rate=0.02)
+    chosen = replace(recipe("robust", optimiser="sgd"), epochs=2, batch_size=16, learning_rate=0.005, warmup_share=0.0)
     chosen = replace(chosen, augmentation=replace(chosen.augmentation, noise=0.0), averaging_decay=None)
     return TrainingConfig("resnet18", "image_range", chosen, seed=1, device="cpu", threads=1)
 
@@ -34,7 +35,7 @@ def test_a_configuration_survives_its_file(tmp_path):
 
 @pytest.mark.slow
 def test_two_ranks_train_to_the_same_weights_as_one(make_shards, tmp_path):
-    train_shards, validate = make_shards("train", 40), make_shards("validate", 8)
+    train_shards, validate = make_shards("train", 40, size=64), make_shards("validate", 8, size=64)
     rows = []
     two = train_on_ranks(train_shards, validate, tmp_path / "two", config(), ranks=2, on_epoch=rows.append)
     one = train(train_shards, validate, tmp_path / "one", config())
