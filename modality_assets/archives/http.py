@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx
 import tenacity
@@ -58,12 +58,6 @@ class Patience:
 
 PATIENT = Patience()
 TIMEOUT = httpx.Timeout(connect=15, read=120, write=30, pool=600)
-
-
-class Sink(Protocol):
-    """What bytes can be written to: an open file, a spool."""
-
-    def write(self, data: bytes, /) -> int: ...
 
 
 class HttpClient:
@@ -127,9 +121,9 @@ class HttpClient:
         return value
 
     def download(
-        self, path: str, params: Mapping[str, Any], target: Sink, on_bytes: Callable[[int], None]
+        self, path: str, params: Mapping[str, Any], target: IO[bytes], on_bytes: Callable[[int], None]
     ) -> httpx.Headers:
-        """Stream one answer into ``target``, once, and return its headers.
+        """Stream one answer into an open file, once, and return its headers.
 
         Raises `SeriesNotFoundError` for 404, `DeliveryError` for a body cut off, and what `check_status` raises.
         """

@@ -3,6 +3,7 @@
 No authentication; the large lung screening trial has a host of its own.
 """
 
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +21,6 @@ from modality_assets.archives.archive import (
 )
 from modality_assets.archives.http import PATIENT, HttpClient, Patience
 from modality_assets.archives.unpack import Limits, unzip
-from modality_assets.archives.written import Spool
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 from modality_assets.layout import UnsafeNameError, dataset_key
 from modality_assets.manifest import digest
@@ -98,17 +98,18 @@ class NbiaArchive:
         """Download and unpack the zip of one series; MD5s are those that the archive keeps of its files."""
         uid = row["series_uid"]
         client = self._own.get(row["archive_ref"], self._main)
-        with Spool(into) as packed:
+        with tempfile.TemporaryFile(dir=into) as packed:
             headers = client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, packed, on_bytes)
-            if packed.size == 0:
+            size = packed.tell()
+            if size == 0:
                 raise SeriesNotFoundError(
                     f"series {uid}: the archive answered with an empty body; it has the series no more"
                 )
-            packed.file.seek(0)
-            if packed.file.read(2) != b"PK":
+            packed.seek(0)
+            if packed.read(2) != b"PK":
                 kind = headers.get("Content-Type", "unnamed content")
-                raise DeliveryError(f"series {uid}: {packed.size} bytes of {kind} came where a zip was due")
-            delivery = unzip(packed.file, into, limits=_limits(row))
+                raise DeliveryError(f"series {uid}: {size} bytes of {kind} came where a zip was due")
+            delivery = unzip(packed, into, limits=_limits(row))
         if not delivery.files:
             raise SeriesNotFoundError(f"series {uid}: the archive sent a zip without images; it has the series no more")
         return delivery

@@ -1,6 +1,5 @@
 """Zips and tars from outside, unpacked without trusting a word of them."""
 
-import io
 import itertools
 import os
 import stat
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, UnsafeZipError, Written
-from modality_assets.archives.written import PIECE, pieces_of, write_hashed
+from modality_assets.archives.written import pieces_of, write_hashed
 from modality_assets.manifest import MANIFEST
 
 
@@ -89,19 +88,14 @@ def unzip(
     return Delivery(facts, written)
 
 
-def _stored(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[bytes | memoryview]:
-    """Yield the bytes of a member that is not compressed, past the checks that an MD5 makes needless."""
+def _stored(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterable[bytes]:
+    """Give the bytes of a member that is not compressed, past the checks that an MD5 makes needless."""
     file.seek(entry.header_offset)
     header = file.read(30)
     if header[:4] != b"PK\x03\x04":
         raise zipfile.BadZipFile(f"member {entry.filename!r} has no header where the directory says")
-    start = file.seek(sum(struct.unpack_from("<HH", header, 26)), os.SEEK_CUR)  # past its name and extra field
-    if isinstance(file, io.BytesIO):
-        with file.getbuffer() as buffer, buffer[start : start + entry.file_size] as view:
-            for at in range(0, len(view), PIECE):
-                yield view[at : at + PIECE]
-    else:
-        yield from pieces_of(file, entry.file_size)
+    file.seek(sum(struct.unpack_from("<HH", header, 26)), os.SEEK_CUR)  # past its name and extra field
+    return pieces_of(file, entry.file_size)
 
 
 def unpack_tar(path: Path, into: Path, on_bytes: Callable[[int], None], limits: Limits | None = None) -> Delivery:

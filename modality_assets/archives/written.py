@@ -1,12 +1,9 @@
-"""Files written and hashed in one pass, and a place for what must be whole before it can be written."""
+"""Files written and hashed in one pass."""
 
 import hashlib
-import io
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from modality_assets.archives.archive import Written
 
@@ -50,29 +47,3 @@ def pieces_of(file: IO[bytes], size: int | None = None) -> Iterable[bytes]:
         if left is not None:
             left -= len(piece)
         yield piece
-
-
-class Spool:
-    """Takes bytes into memory, and beyond ``most_in_memory`` into a file without a name in ``folder``."""
-
-    def __init__(self, folder: Path, most_in_memory: int = 64 << 20) -> None:
-        self.file: IO[bytes] = io.BytesIO()
-        self.size = 0
-        self._folder, self._most = folder, most_in_memory
-
-    def write(self, data: bytes, /) -> int:
-        self.size += len(data)
-        if self.size > self._most and isinstance(self.file, io.BytesIO):
-            memory = self.file
-            self.file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by __exit__
-            self.file.write(memory.getbuffer())
-            memory.close()
-        return self.file.write(data)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()

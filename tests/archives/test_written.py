@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from modality_assets.archives.written import PIECE, Spool, pieces_of, write_hashed
+from modality_assets.archives.written import PIECE, pieces_of, write_hashed
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 3 * PIECE + 7])
@@ -33,14 +33,3 @@ def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
 
 def test_an_md5_nobody_asked_for_is_not_made(tmp_path: Path) -> None:
     assert write_hashed(tmp_path / "target", [b"x"], md5=False).md5 is None
-
-
-@pytest.mark.parametrize("most", [4, 1000])
-def test_a_spool_gives_back_what_it_took_and_leaves_nothing_behind(most: int, tmp_path: Path) -> None:
-    with Spool(tmp_path, most_in_memory=most) as spool:
-        for part in (b"abc", b"def", b"ghi"):
-            spool.write(part)
-        spool.file.seek(0)
-        assert spool.file.read() == b"abcdefghi"
-        assert spool.size == 9
-        assert list(tmp_path.iterdir()) == [], "its file has no name"
