@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     # Dagster fixes the partitions from the data root's settings as the assets are imported; tests must not see a
     # developer's own root.
-    os.environ["MODALITY_DATA"] = tempfile.mkdtemp(prefix="modality-tests-")
+    os.environ["MODALITY_DATA"] = str(Path(tempfile.gettempdir()) / "modality-tests-have-no-root")
     os.environ.pop("MODALITY_ARCHIVE", None)
 
 

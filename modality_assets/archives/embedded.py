@@ -12,6 +12,7 @@ import polars as pl
 from modality_assets.archives.archive import Archive
 from modality_assets.archives.nbia import NbiaArchive
 from modality_assets.layout import DataLayout
+from modality_assets.progress import SILENT, Progress
 
 
 class ReplicaArchive(NbiaArchive):
@@ -30,12 +31,12 @@ class ReplicaArchive(NbiaArchive):
 
 
 @contextmanager
-def open_replica(layout: DataLayout) -> Iterator[Archive]:
+def open_replica(layout: DataLayout, progress: Progress = SILENT) -> Iterator[Archive]:
     """Open the embedded archive of a data root: make its content, use its server if one runs, else start one."""
     from modality_assets.archives.replica.content import ensure_content
     from modality_assets.archives.replica.server import running_server
 
-    ensure_content(layout.replica)
+    ensure_content(layout.replica, progress)
     with contextlib.ExitStack() as stack:
         url = _live_url(layout.replica / "server.json") or stack.enter_context(running_server(layout.replica))
         archive = stack.enter_context(contextlib.closing(ReplicaArchive(url, layout.replica)))

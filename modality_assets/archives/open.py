@@ -7,8 +7,9 @@ from pathlib import Path
 
 from modality_assets.archives.archive import Archive, ArchiveError, UnknownArchiveError
 from modality_assets.layout import DataLayout, UnsafeNameError, dataset_key
+from modality_assets.progress import SILENT, Progress
 
-Opener = Callable[[str, DataLayout], AbstractContextManager[Archive]]
+Opener = Callable[[str, DataLayout, Progress], AbstractContextManager[Archive]]
 
 
 @dataclass(frozen=True)
@@ -33,31 +34,31 @@ class Spec:
     name: str
 
 
-def _replica(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+def _replica(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.embedded import open_replica
 
-    return open_replica(layout)
+    return open_replica(layout, progress)
 
 
-def _folder(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+def _folder(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.folder import FolderArchive
 
     return closing(FolderArchive(Path(argument), name=parse(f"folder:{argument}").name))
 
 
-def _nbia(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+def _nbia(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.nbia import OFFICIAL_URL, NbiaArchive
 
     return closing(NbiaArchive(argument or OFFICIAL_URL))
 
 
-def _idc(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+def _idc(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.idc import IdcArchive
 
     return closing(IdcArchive(argument or None))
 
 
-def _dicomweb(argument: str, layout: DataLayout) -> AbstractContextManager[Archive]:
+def _dicomweb(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.dicomweb import DicomWebArchive
 
     return closing(DicomWebArchive(argument))
@@ -96,14 +97,14 @@ def parse(spec: str) -> Spec:
 
 
 @contextmanager
-def open_archive(spec: str, layout: DataLayout) -> Iterator[Archive]:
+def open_archive(spec: str, layout: DataLayout, progress: Progress = SILENT) -> Iterator[Archive]:
     """Open the archive that ``spec`` names, and close it afterwards.
 
     ``layout`` is the data root; the embedded archive keeps its content there. Raises
     `UnknownArchiveError`, and any `ArchiveError` of the archive itself.
     """
     parsed = parse(spec)
-    with KINDS[parsed.kind].opener(parsed.argument, layout) as archive:
+    with KINDS[parsed.kind].opener(parsed.argument, layout, progress) as archive:
         yield archive
 
 

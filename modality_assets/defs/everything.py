@@ -47,7 +47,7 @@ def run_everything(
             f"unknown asset {unknown[0]!r}: the assets are {', '.join(step.asset for step in STEPS)}"
         )
     steps = [step for step in STEPS if not selected or step.asset in selected]
-    with _only_one(workspace.layout), open_instance(workspace.layout) as instance, workspace.hold_archive():
+    with _only_one(workspace.layout), open_instance(workspace.layout) as instance, workspace.hold_archive(progress):
         fail_dead_runs(instance)
         shown = terminal_progress.set(progress)
         try:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from modality_assets.archives.archive import Archive, archive_name
 from modality_assets.layout import DataLayout, data_root
+from modality_assets.progress import SILENT, Progress
 from modality_assets.settings import DEMO, Settings, read_settings
 
 _held_archive: ContextVar[tuple[str, Archive] | None] = ContextVar("held_archive", default=None)
@@ -42,7 +43,7 @@ class Workspace(dg.ConfigurableResource):
         return read_settings(self.layout.settings, DEMO).with_changes(self.changes)
 
     @contextmanager
-    def open_archive(self) -> Iterator[Archive]:
+    def open_archive(self, progress: Progress = SILENT) -> Iterator[Archive]:
         """Connect to the archive, or use the connection that is held; the embedded archive starts where none runs."""
         from modality_assets.archives.open import open_archive
 
@@ -50,13 +51,13 @@ class Workspace(dg.ConfigurableResource):
         if held is not None and held[0] == self.archive:
             yield held[1]
             return
-        with open_archive(self.archive, self.layout) as archive:
+        with open_archive(self.archive, self.layout, progress) as archive:
             yield archive
 
     @contextmanager
-    def hold_archive(self) -> Iterator[None]:
+    def hold_archive(self, progress: Progress = SILENT) -> Iterator[None]:
         """Keep one connection open until the end of the block, for every run of this process."""
-        with self.open_archive() as archive:
+        with self.open_archive(progress) as archive:
             held = _held_archive.set((self.archive, archive))
             try:
                 yield
