@@ -9,6 +9,7 @@ gone, the kernel ends the worker, even in the middle of a native decoder that ne
 import fcntl
 import importlib
 import json
+import logging
 import mmap
 import os
 import resource
@@ -40,6 +41,7 @@ def main() -> None:
     for module in (_COMMON_READER, *options["modules"]):
         importlib.import_module(module)
     warnings.simplefilter("ignore")
+    logging.disable()  # what is wrong with a file is said in its record
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     _limit_memory(options["memory_limit"])
