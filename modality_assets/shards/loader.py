@@ -88,6 +88,8 @@ class Loader:
         index = reader.index
         self.reader, self.batch_size, self.start_batch = reader, batch_size, start_batch
         self.device = torch.device(device)
+        if self.device.type == "cuda" and self.device.index is None:
+            self.device = torch.device("cuda", torch.cuda.current_device())
         self._window_rows = max(1, window_bytes // index.row_bytes)
         rows = epoch_rows(
             reader.labels,

@@ -6,11 +6,13 @@ from modality_assets.bench.loader import bench_loader
 
 
 def test_the_loader_is_measured_beside_the_published_ways(tmp_path):
-    result = bench_loader(images=300, size=32, repeats=1, folder=tmp_path)
+    result = bench_loader(full=100, small=300, repeats=1, folder=tmp_path)
     assert json.loads(json.dumps(result)) == result
     ways = {"sequential_read", "shards", "one_file_per_image", "float64_batches"}
     assert set(result["cold_images_per_second"]) == set(result["warm_images_per_second"]) == ways
     ratios = {name for name in result if name.endswith("_ratio")}
     assert {"loader_to_one_file_per_image_ratio", "loader_to_sequential_read_ratio"} < ratios
     assert all(result[name] > 0 for name in ratios)
+    assert set(result["at_64"]) == set(result) - {"at_64"}
+    assert (result["size"], result["at_64"]["size"]) == (224, 64)
     assert list(tmp_path.iterdir()) == [], "nothing stays behind"
