@@ -11,6 +11,8 @@ import pytest
 import SimpleITK
 from PIL import Image
 
+from modality_assets.archives.replica.phantoms.datasets import DATASETS
+from modality_assets.archives.replica.phantoms.generate import write_patient
 from modality_assets.imaging.errors import ConstantImageError, DamagedImageError, UnreadableImageError
 from modality_assets.imaging.frames import Frame
 from modality_assets.imaging.quantised import FRAME_FACTS, quantise
@@ -154,6 +156,24 @@ def test_both_ranges_agree_with_the_reference_on_the_files_of_pydicom() -> None:
     assert compared >= 100
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_both_ranges_agree_with_the_reference_on_a_patient_of_every_phantom_dataset(tmp_path: Path) -> None:
+    refused, compared = [], 0
+    for dataset in DATASETS:
+        write_patient(dataset.name, 0, tmp_path / dataset.name)
+        for path in sorted((tmp_path / dataset.name).rglob("*.dcm")):
+            try:
+                list(read_frames(path))
+            except UnreadableImageError:
+                refused.append(path)
+                continue
+            compared += compare(path)
+    assert compared > 300
+    assert len(refused) <= 1  # one series has a member that is cut off on purpose
+
+
+@pytest.mark.slow
 @pytest.mark.real_archive
 @pytest.mark.filterwarnings("ignore")
 def test_both_ranges_agree_with_the_reference_on_every_real_file(real_archive: Path) -> None:
