@@ -31,7 +31,8 @@ class Stepper:
         self.recipe = recipe
         self.dtype = dtype
         self.parts = 1
-        self.scaler = torch.amp.GradScaler(enabled=dtype == torch.float16)
+        device = next(network.parameters()).device.type
+        self.scaler = torch.amp.GradScaler(device, enabled=dtype == torch.float16)
 
     def step(self, images: Tensor, labels: Tensor, *, share: float = 1.0) -> tuple[Tensor, Tensor]:
         """Train on images (n, 1, H, W) and labels (n,); return the summed loss and the number right, both float64.

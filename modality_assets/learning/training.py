@@ -80,6 +80,8 @@ def train(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         stop_requests() as request,
     ):
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
         run = Run(config, contract, _data_digest(train, validate), device, ranks)
         if run.resume(folder):
             _LOG.info("going on from epoch %d, batch %d", run.epoch + 1, run.batch + 1)

@@ -177,6 +177,19 @@ def test_sigterm_writes_a_checkpoint_within_the_epoch_and_the_run_goes_on_from_t
     assert untimed(whole.history) == untimed(resumed.history)
 
 
+def test_a_resumed_run_uses_as_many_threads_as_it_began_with(make_shards, tmp_path, brisk):
+    shards = make_shards(), make_shards("validate", 8)
+
+    def break_off(_row):
+        raise InterruptError
+
+    with pytest.raises(InterruptError):
+        train(*shards, tmp_path, config(brisk, threads=2), on_epoch=break_off)
+    assert torch.get_num_threads() == 1
+    assert train(*shards, tmp_path, config(brisk)).config["threads"] == 2
+    assert torch.get_num_threads() == 1
+
+
 def test_a_finished_run_is_not_trained_again(make_shards, tmp_path, brisk):
     shards = make_shards(), make_shards("validate", 8)
     rows = []
