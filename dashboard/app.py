@@ -1,0 +1,50 @@
+"""The dashboard: `streamlit run dashboard/app.py`, or `modality ui`. Pages over materialised results."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.dagster_links import base_url
+from dashboard.results import open_results
+
+_PAGES = Path(__file__).parent / "pages"
+_MENU = {
+    "Results": (
+        ("overview", "Overview", "space_dashboard"),
+        ("models", "Models", "leaderboard"),
+        ("per_dataset", "Per dataset", "format_list_numbered"),
+        ("errors", "Errors", "error_outline"),
+        ("try_it", "Try it", "upload_file"),
+    ),
+    "Data": (
+        ("archive", "Archive", "inventory_2"),
+        ("split", "Split", "call_split"),
+        ("quality", "Quality", "verified"),
+    ),
+}
+
+st.set_page_config(page_title="Modality assets", page_icon=":material/radiology:", layout="wide")
+
+page = st.navigation(
+    {
+        heading: [
+            st.Page(
+                _PAGES / f"{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                url_path=name,
+                default=name == "overview",
+            )
+            for name, title, icon in pages
+        ]
+        for heading, pages in _MENU.items()
+    }
+)
+with st.sidebar:
+    found = open_results()
+    archive = found.archive()
+    st.caption(f"Archive: **{archive}**" if archive else "No catalogue yet")
+    if found.synthetic():
+        st.caption(":material/science: synthetic phantoms")
+    st.caption(f"[Dagster UI]({base_url()}) · every figure names its asset")
+page.run()
