@@ -7,23 +7,17 @@ and the rest of its batches is given out again.
 
 import atexit
 import contextlib
-import json
-import mmap
 import os
 import selectors
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from modality_assets.imaging.batch import FileRecord, FileToDecode, refusal
+from modality_assets.imaging.batch import FileRecord, refusal
 from modality_assets.imaging.errors import (
     DecoderCrashError,
     DecoderTimeoutError,
@@ -31,6 +25,9 @@ from modality_assets.imaging.errors import (
     WorkerStartError,
 )
 from modality_assets.imaging.worker import HEARTBEAT
+from modality_assets.imaging.worker_process import WORKER_ENVIRONMENT, Batch, WorkerProcess, start_worker
+
+__all__ = ["WORKER_ENVIRONMENT", "Batch", "DecodingPool", "Piece", "available_cores", "shared_pool"]
 
 DEFAULT_MEMORY_LIMIT = 2 << 30
 """Bytes that one worker may use beyond what it has after its start."""
@@ -38,27 +35,9 @@ DEFAULT_MEMORY_LIMIT = 2 << 30
 DEFAULT_TIME_LIMIT = 30.0
 """Seconds within which a worker must finish the next frame."""
 
-_START_SECONDS = 60.0
 _QUEUE = 2
 _LOOK_SECONDS = 0.1
 _MOST_TRIES = 3
-_ROOT = Path(__file__).resolve().parents[2]
-WORKER_ENVIRONMENT = {
-    **{f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")},
-    # glibc hands large arrays back to the kernel at once, and clearing the pages again costs more than decoding
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-}
-_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from modality_assets.imaging.worker import main; main()"
-
-
-@dataclass
-class Batch:
-    """Files that one worker decodes into one part file, which must not exist yet."""
-
-    files: list[FileToDecode]
-    part: Path
-    tries: int = 0
 
 
 class Piece(NamedTuple):
@@ -66,68 +45,6 @@ class Piece(NamedTuple):
 
     part: Path | None
     records: list[FileRecord]
-
-
-@dataclass
-class _Worker:
-    process: subprocess.Popen[bytes]
-    heartbeat: mmap.mmap
-    lifeline: int
-    errors: IO[bytes]
-    batches: deque[Batch] = field(default_factory=deque)
-    records: list[FileRecord] = field(default_factory=list)
-    unread: bytes = b""
-    seen: bytes = b""
-    since: float = 0.0
-    ready: bool = False
-    timed_out: bool = False
-    last_words: str = ""
-
-    def lines(self) -> Iterator[dict[str, Any]] | None:
-        """Return what arrived, or None when the process has closed its end."""
-        assert self.process.stdout is not None
-        try:
-            found = os.read(self.process.stdout.fileno(), 1 << 20)
-        except BlockingIOError:
-            return iter(())
-        if not found:
-            return None
-        self.since = time.monotonic()
-        *whole, self.unread = (self.unread + found).split(b"\n")
-        return (json.loads(line) for line in whole)
-
-    def give(self, batch: Batch, size: int, aspect: str) -> None:
-        """Queue a batch. A worker that is gone is found out when its output ends."""
-        if not self.batches:
-            self.since = time.monotonic()
-        self.batches.append(batch)
-        request = {"part": str(batch.part), "files": batch.files, "size": size, "aspect": aspect}
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def is_stuck(self, time_limit: float) -> bool:
-        """Whether nothing has moved for ``time_limit`` seconds although there is work."""
-        beat = bytes(self.heartbeat[:])
-        if beat != self.seen or not self.batches:
-            self.seen, self.since = beat, time.monotonic()
-        return time.monotonic() - self.since > (time_limit if self.ready else _START_SECONDS)
-
-    def end(self) -> int:
-        """End the process; return its exit status, negative for a signal."""
-        self.process.kill()
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.stdout.close()
-        status = self.process.wait()
-        os.close(self.lifeline)
-        self.heartbeat.close()
-        self.last_words = _tail(self.errors)
-        self.errors.close()
-        return status
 
 
 class DecodingPool:
@@ -151,7 +68,7 @@ class DecodingPool:
         self.modules = tuple(modules)
         self.lost = 0
         """Workers that files have cost so far."""
-        self._idle: list[_Worker] = []
+        self._idle: list[WorkerProcess] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -170,6 +87,10 @@ class DecodingPool:
         """Return the process ids of the workers that wait for work."""
         return [worker.process.pid for worker in self._idle]
 
+    def start_worker(self) -> WorkerProcess:
+        """Start one worker process, without waiting until it is ready."""
+        return start_worker(self.memory_limit, self.modules)
+
     def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
         """Decode ``batches`` and give their records, piece by piece, in no particular order.
 
@@ -187,45 +108,13 @@ class DecodingPool:
                     else:
                         self._idle.append(worker)
 
-    def start_worker(self) -> _Worker:
-        """Start one worker process, without waiting until it is ready."""
-        lifeline, kept = os.pipe()
-        with tempfile.TemporaryFile() as shared:
-            shared.truncate(HEARTBEAT.size)
-            heartbeat = mmap.mmap(shared.fileno(), HEARTBEAT.size)
-            HEARTBEAT.pack_into(heartbeat, 0, -1, 0)
-            descriptors = {"heartbeat": shared.fileno(), "lifeline": lifeline}
-            options = {**descriptors, "memory_limit": self.memory_limit, "modules": self.modules}
-            errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
-            try:
-                process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _PROGRAM, str(_ROOT), json.dumps(options)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    pass_fds=list(descriptors.values()),
-                    env=os.environ | WORKER_ENVIRONMENT,
-                )
-            except OSError as error:
-                os.close(kept)
-                heartbeat.close()
-                errors.close()
-                raise WorkerStartError(
-                    f"no worker process could be started ({error}); see the limits of this user"
-                ) from None
-            finally:
-                os.close(lifeline)
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        return _Worker(process, heartbeat, kept, errors, since=time.monotonic())
-
 
 class _Run:
     """One work: which batches wait, which worker has which."""
 
     def __init__(self, pool: DecodingPool, waiting: deque[Batch], size: int, aspect: str) -> None:
         self.pool, self.waiting, self.size, self.aspect = pool, waiting, size, aspect
-        self.workers: list[_Worker] = []
+        self.workers: list[WorkerProcess] = []
         self.retried: set[int] = set()
 
     def pieces(self) -> Iterator[Piece]:
@@ -251,7 +140,7 @@ class _Run:
                 self.workers.append(self.pool.start_worker())
                 self.workers[-1].give(self.waiting.popleft(), self.size, self.aspect)
 
-    def _receive(self, worker: _Worker) -> Iterator[Piece]:
+    def _receive(self, worker: WorkerProcess) -> Iterator[Piece]:
         lines = worker.lines()
         if lines is None:
             yield from self._bury(worker)
@@ -265,7 +154,7 @@ class _Run:
             else:
                 worker.ready = True
 
-    def _bury(self, worker: _Worker) -> Iterator[Piece]:
+    def _bury(self, worker: WorkerProcess) -> Iterator[Piece]:
         """Take a lost worker away: keep what it finished, refuse the file it was at, give the rest out again."""
         self.workers.remove(worker)
         at, _ = HEARTBEAT.unpack(worker.heartbeat[:])
@@ -305,12 +194,6 @@ def _loss(name: str, timed_out: bool, status: int, time_limit: float) -> Imaging
     except ValueError:
         how = f"signal {-status}"
     return DecoderCrashError(f"{name}: decoding it ended the worker process ({how})")
-
-
-def _tail(errors: IO[bytes]) -> str:
-    errors.seek(0)
-    lines = errors.read()[-4000:].decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it ended without a word"
 
 
 def available_cores() -> int:
