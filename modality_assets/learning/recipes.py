@@ -41,12 +41,13 @@ _RECIPES = {
         epochs=5,
         batch_size=32,
         optimiser="adamw",
-        learning_rate=2e-3,
+        learning_rate=1e-3,
         weight_decay=0.05,
         schedule="one_cycle",
         warmup_share=0.2,
-        balance="class",
-        augmentation=Augmentation(flip_horizontal=True, flip_vertical=True, zoom=(0.8, 1.25), shift=0.1),
+        balance="class_dataset",
+        augmentation=Augmentation(flip_horizontal=True, flip_vertical=True, zoom=(0.75, 1.6), shift=0.1, gamma=0.3),
+        averaging_decay=0.95,
     ),
     # As published (five epochs, batches of 128, momentum 0.9, rate 0.1 divided by ten on a plateau of the
     # training loss). The public code says 0.01; the text's 0.1 is what its figures are said to rest on.
@@ -104,11 +105,15 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
     """Return the recipe ``name`` as ``architecture`` needs it, with ``changes``.
 
     VGG16 has no normalisation: at the rates of the others it never leaves chance. It gets
-    `dissertation_low_lr` for `dissertation`, and a tenth of the rate of any other recipe.
+    `dissertation_low_lr` for `dissertation`, and a tenth of the rate of any other recipe. MNASNet is
+    twice as fast as ResNet-18 and learns half as fast: `quick` gives it twice the epochs and rate.
     """
     if architecture.startswith("vgg"):
         if name == "dissertation":
             name = "dissertation_low_lr"
         elif name != "dissertation_low_lr":
             changes = {"learning_rate": recipe(name).learning_rate / 10} | changes
+    elif architecture == "mnasnet1_0" and name == "quick":
+        quick = recipe(name)
+        changes = {"epochs": 2 * quick.epochs, "learning_rate": 2 * quick.learning_rate} | changes
     return recipe(name, **changes)

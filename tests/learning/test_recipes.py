@@ -44,3 +44,9 @@ def test_vgg16_gets_the_rate_it_needs():
     assert recipes.recipe_for("vgg16_dropout", "dissertation", weight_decay=0.01).weight_decay == 0.01
     assert recipes.recipe_for("resnet18", "dissertation").name == "dissertation"
     assert recipes.recipe_for("vgg16", "quick").learning_rate < recipes.recipe_for("resnet18", "quick").learning_rate
+
+
+def test_mnasnet_gets_twice_the_epochs_of_the_quick_recipe_and_no_others():
+    assert recipes.recipe_for("mnasnet1_0", "quick").epochs == 2 * recipes.recipe("quick").epochs
+    assert recipes.recipe_for("mnasnet1_0", "quick", epochs=3).epochs == 3
+    assert recipes.recipe_for("mnasnet1_0", "robust") == recipes.recipe("robust")
