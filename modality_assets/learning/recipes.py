@@ -38,7 +38,7 @@ class Recipe:
 _RECIPES = {
     "quick": Recipe(
         name="quick",
-        epochs=5,
+        epochs=6,
         batch_size=32,
         optimiser="adamw",
         learning_rate=1e-3,
@@ -47,6 +47,7 @@ _RECIPES = {
         warmup_share=0.2,
         balance="class_dataset",
         augmentation=Augmentation(flip_horizontal=True, flip_vertical=True, zoom=(0.75, 1.6), shift=0.1, gamma=0.3),
+        label_smoothing=0.1,
         averaging_decay=0.95,
     ),
     # As published (five epochs, batches of 128, momentum 0.9, rate 0.1 divided by ten on a plateau of the
