@@ -20,8 +20,8 @@ EVIDENCE = ("both", "pixels", "intensities")
 LEVELS = ("image", "series")
 _VERSION = 1
 _EXPONENTS = ("pixels", "intensities", "joined_pixels", "joined_intensities")
-FLOOR = {"pixels": 1e-6, "intensities": 0.02}
-"""The least probability that evidence may give a class. A forest of few datasets is never as sure as it claims."""
+FLOOR = {"pixels": 1e-6, "intensities": 0.001}
+"""The least probability that evidence may give a class: nothing is so sure that other evidence cannot outvote it."""
 
 
 @dataclass(frozen=True)

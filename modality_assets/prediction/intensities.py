@@ -5,6 +5,7 @@ decoding keeps brings it back. It sees no header field and no unit, for units su
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ STATISTICS = ("native_min", "native_max", "native_mean", "native_std", "native_p
 """The columns of a table of decoded images that the evidence rests on."""
 
 FEATURES = 12
+_LEAST_SHARE = 0.002  # of a hundred trees none may have heard of a class
 _VERSION = "1"
 
 
@@ -46,32 +48,61 @@ def features(statistics: np.ndarray) -> np.ndarray:
     return np.stack([*absolute, *relative, (mean - p01) / middle, std / middle], axis=1)
 
 
+def all_classes(shares: np.ndarray, seen: Sequence[str]) -> np.ndarray:
+    """Return (N, 4) from ``shares`` (N, C) of the classes ``seen``; a class not seen has none."""
+    found = np.zeros((len(shares), len(CLASSES)))
+    found[:, [CLASSES.index(name) for name in seen]] = shares
+    return found
+
+
+def sharpened(shares: np.ndarray, ct: float, rest: float) -> np.ndarray:
+    """Return (N, 4): the odds of CT against the rest raised to ``ct``, the shares among the rest to ``rest``."""
+    lifted = shares * (1 - len(CLASSES) * _LEAST_SHARE) + _LEAST_SHARE
+    own = CLASSES.index("CT")
+    odds = (lifted[:, own] / (1 - lifted[:, own])) ** ct
+    found = lifted**rest
+    found[:, own] = 0
+    found *= (1 / (1 + odds) / found.sum(axis=1))[:, None]
+    found[:, own] = odds / (1 + odds)
+    return found
+
+
 @dataclass(frozen=True)
 class IntensityModel:
-    """Class shares from native intensities; ``seen`` are the classes that it was fitted on."""
+    """Class shares from native intensities; ``seen`` are the classes that it was fitted on.
+
+    Only CT has absolute units, so what the forest says of CT against the rest is far surer than what it says
+    among the rest: ``ct`` and ``rest`` are the exponents of the two, fitted to datasets left out in turn.
+    """
 
     forest: Forest
     seen: tuple[str, ...]
+    ct: float = 1.0
+    rest: float = 1.0
 
     def probabilities(self, images: pl.DataFrame) -> np.ndarray:
-        """Return (N, 4) float64 class probabilities from the `STATISTICS` of ``images``, not yet calibrated.
+        """Return (N, 4) float64 class probabilities from the `STATISTICS` of ``images``.
 
         Where an image has no native intensities all classes are equally likely, and a class that was not
         seen in fitting gets its even share, for nothing is known of it.
         """
-        even = 1 / len(CLASSES)
-        known = np.array([CLASSES.index(name) for name in self.seen])
-        found = np.full((len(images), len(CLASSES)), even)
+        found = np.full((len(images), len(CLASSES)), 1 / len(CLASSES))
         speaks = has_native_intensities(images)
         if speaks.any():
             statistics = images.filter(pl.Series(speaks)).select(pl.col(STATISTICS).cast(pl.Float64)).to_numpy()
             shares = self.forest.shares(features(statistics))
-            found[np.ix_(np.flatnonzero(speaks), known)] = shares * even * len(known)
+            known = np.array([CLASSES.index(name) for name in self.seen])
+            sharp = sharpened(all_classes(shares, self.seen), self.ct, self.rest)[:, known]
+            sharp *= len(known) / len(CLASSES) / sharp.sum(axis=1, keepdims=True)
+            found[np.ix_(np.flatnonzero(speaks), known)] = sharp
         return found
 
     def to_bytes(self) -> bytes:
         """Return the model as the bytes of a safetensors file."""
-        described = {"version": _VERSION, "classes": json.dumps(CLASSES), "seen": json.dumps(self.seen)}
+        described = {"version": _VERSION} | {
+            name: json.dumps(value)
+            for name, value in {"classes": CLASSES, "seen": self.seen, "ct": self.ct, "rest": self.rest}.items()
+        }
         return save(self.forest.tensors(), metadata=described)
 
     def save(self, folder: Path) -> None:
@@ -89,11 +120,14 @@ class IntensityModel:
             forest = Forest.of_tensors(load(content), FEATURES)
             if described["version"] != _VERSION or not set(seen) <= set(CLASSES) or forest.value.shape[2] != len(seen):
                 raise ValueError("written by another version")
+            exponents = float(json.loads(described["ct"])), float(json.loads(described["rest"]))
+            if not all(np.isfinite(value) and value >= 0 for value in exponents):
+                raise ValueError("an exponent is no positive number")
         except ClassOrderError:
             raise
         except (KeyError, TypeError, IndexError, ValueError, SafetensorError) as error:
             raise DamagedEvidenceError(f"{where}: cannot be read ({error}); materialise trained_model again") from None
-        return cls(forest, seen)
+        return cls(forest, seen, *exponents)
 
     @classmethod
     def load(cls, folder: Path) -> "IntensityModel":

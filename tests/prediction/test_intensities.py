@@ -14,9 +14,27 @@ from modality_assets.prediction.intensities import (
     FILE,
     STATISTICS,
     IntensityModel,
+    all_classes,
     features,
     has_native_intensities,
+    sharpened,
 )
+
+
+def test_sharpening_raises_the_odds_of_ct_and_those_among_the_rest_apart():
+    shares = np.array([[0.8, 0.1, 0.05, 0.05]])
+    np.testing.assert_allclose(sharpened(shares, 1, 1), shares, atol=0.005)
+    surer = sharpened(shares, 2, 1)
+    assert surer[0, 0] / (1 - surer[0, 0]) == pytest.approx(16, rel=0.1)
+    assert surer[0, 1] / surer[0, 2] == pytest.approx(2, rel=0.05)
+    softer = sharpened(shares, 1, 0.5)
+    assert softer[0, 0] == pytest.approx(0.8, abs=0.005)
+    assert softer[0, 1] / softer[0, 2] == pytest.approx(2**0.5, rel=0.05)
+    assert softer.sum() == pytest.approx(1)
+
+
+def test_shares_are_put_in_the_place_of_their_class():
+    np.testing.assert_allclose(all_classes(np.array([[0.6, 0.4]]), ("CT", "PT")), [[0.6, 0, 0.4, 0]])
 
 
 @given(st.floats(1e-3, 1e3))
@@ -69,7 +87,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
 def test_a_model_of_other_classes_is_refused(intensity_model, tmp_path):
     intensity_model.save(tmp_path)
     tensors = load_file(tmp_path / FILE)
-    described = {"version": "1", "classes": json.dumps(CLASSES[::-1]), "seen": json.dumps(CLASSES)}
+    described = {"version": "1", "classes": json.dumps(CLASSES[::-1]), "seen": json.dumps(CLASSES), "ct": "1"}
     save_file(tensors, tmp_path / FILE, metadata=described)
     with pytest.raises(ClassOrderError):
         IntensityModel.load(tmp_path)

@@ -4,7 +4,8 @@ import pytest
 
 from modality_assets.modality import CLASSES
 from modality_assets.prediction.errors import NothingToFitError
-from modality_assets.prediction.intensity_fitting import even_weights, fit_intensities
+from modality_assets.prediction.intensities import STATISTICS, features
+from modality_assets.prediction.intensity_fitting import fit_intensities
 
 
 def accuracy(model, rows):
@@ -58,10 +59,23 @@ def test_eight_bit_images_of_other_classes_are_left_out(image_rows):
         fit_intensities(rows)
 
 
-def test_classes_and_their_datasets_weigh_the_same():
-    classes = np.array([0] * 90 + [1] * 10)
-    datasets = np.array(["a"] * 80 + ["b"] * 10 + ["c"] * 10)
-    weights = even_weights(classes, datasets)
-    sums = [weights[datasets == name].sum() for name in "abc"]
-    assert sums == pytest.approx([25, 25, 50])
-    assert len(even_weights([], [])) == 0
+def test_ct_without_its_intercept_is_not_ruled_out(image_rows, intensity_model):
+    rows = image_rows(seed=1).filter(modality="CT")
+    moved = {name: pl.col(name) + 1024 for name in rows.columns if name.startswith("native") and "std" not in name}
+    shares = intensity_model.forest.shares
+
+    def of_ct(table):
+        return shares(features(table.select(STATISTICS).to_numpy()))[:, 0].mean()
+
+    assert of_ct(rows) > 0.9 > of_ct(rows.with_columns(**moved)) > 0.02
+
+
+def test_how_sure_a_forest_may_be_is_learnt_from_datasets_left_out(image_rows):
+    rows = image_rows(datasets=8)
+    wrong = {"CT": "MR", "MR": "CT"}
+    mixed = rows.with_columns(
+        modality=pl.when(pl.col("dataset").is_in(["CT-0", "CT-1", "MR-0", "MR-1"]))
+        .then(pl.col("modality").replace(wrong))
+        .otherwise("modality")
+    )
+    assert fit_intensities(mixed).ct < fit_intensities(rows).ct / 2
