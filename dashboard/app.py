@@ -23,7 +23,7 @@ _MENU = {
     ),
 }
 
-st.set_page_config(page_title="Modality assets", page_icon=":material/radiology:", layout="wide")
+st.set_page_config(page_title="Modality assets", page_icon="🩻", layout="wide")
 
 page = st.navigation(
     {

@@ -69,7 +69,8 @@ def images_per_class(images: dict[str, int]) -> go.Figure:
         )
     )
     figure.update_layout(yaxis_title="images (log scale)", showlegend=False)
-    figure.update_yaxes(type="log", dtick=1)
+    # from one image on, so that lengths compare
+    figure.update_yaxes(type="log", dtick=1, range=[0, np.log10(max([*images.values(), 10])) + 0.4])
     return _finished(figure, height=340)
 
 
@@ -113,16 +114,15 @@ def funnel(steps: Sequence[tuple[str, int]]) -> go.Figure:
 def split_shares(cells: pl.DataFrame, asked: dict[str, float]) -> go.Figure:
     """Share of each class's images in each split, with a tick at the share asked for."""
     figure = go.Figure()
-    names = [labels.CLASS_NAMES[name] for name in CLASSES]
+    found = {(row["modality"], row["split"]): row["images"] for row in cells.iter_rows(named=True)}
+    counts = [" / ".join(labels.count(found.get((name, split), 0)) for split in SPLITS) for name in CLASSES]
+    places = [f"{labels.CLASS_NAMES[name]}<br>{line}" for name, line in zip(CLASSES, counts, strict=True)]
     for split in SPLITS:
         some = {row["modality"]: row for row in cells.filter(pl.col("split") == split).iter_rows(named=True)}
         figure.add_bar(
-            x=names,
+            x=places,
             y=[100 * some.get(name, {}).get("share", 0) for name in CLASSES],
             customdata=[some.get(name, {}).get("images", 0) for name in CLASSES],
-            text=[labels.count(some.get(name, {}).get("images", 0)) for name in CLASSES],
-            textposition="outside",
-            cliponaxis=False,
             name=split,
             marker={
                 "color": SPLIT_COLOURS[split],
@@ -133,7 +133,9 @@ def split_shares(cells: pl.DataFrame, asked: dict[str, float]) -> go.Figure:
     for split in SPLITS:
         if split in asked:
             figure.add_hline(y=100 * asked[split], line={"dash": "dot", "width": 1.5, "color": SPLIT_COLOURS[split]})
-    figure.update_layout(barmode="group", yaxis_title="share of the class's images, %")
+    figure.update_layout(
+        barmode="group", yaxis_title="share of the class's images, %", xaxis_title="images in train / validate / test"
+    )
     figure.update_yaxes(rangemode="tozero")
     return _finished(figure, height=400)
 
@@ -171,14 +173,13 @@ def accuracy_dots(table: pl.DataFrame, measure: str) -> go.Figure:
 
     Columns label, split, ``measure`` (share), ci_low, ci_high, published (bool: hollow marks).
     """
+    table = table.filter(pl.col(measure).is_not_null())
     names = table["label"].unique(maintain_order=True).to_list()
     figure = go.Figure()
     with_whiskers = measure == "accuracy"
     for split in SPLITS:
         for published in (False, True):
-            some = table.filter(
-                (pl.col("split") == split) & (pl.col("published") == published) & pl.col(measure).is_not_null()
-            )
+            some = table.filter((pl.col("split") == split) & (pl.col("published") == published))
             if some.is_empty():
                 continue
             values = some[measure].to_numpy()
@@ -186,6 +187,8 @@ def accuracy_dots(table: pl.DataFrame, measure: str) -> go.Figure:
             figure.add_scatter(
                 x=100 * values,
                 y=some["label"].to_list(),
+                orientation="h",
+                offsetgroup=split,
                 mode="markers",
                 name=f"{split}, published" if published else split,
                 marker={
@@ -199,7 +202,8 @@ def accuracy_dots(table: pl.DataFrame, measure: str) -> go.Figure:
             )
     figure.update_xaxes(range=[0, 103], title=f"{labels.column(measure).lower()}, %")
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], title=None)
-    return _finished(figure, rows=len(names), row_pixels=34)
+    figure.update_layout(scattermode="group", scattergap=0.35)
+    return _finished(figure, rows=len(names), row_pixels=46)
 
 
 def per_dataset_dots(table: pl.DataFrame, names: tuple[str, str | None], most: int = 40) -> go.Figure:
@@ -396,7 +400,14 @@ def _finished(
     legend_below: bool = False,
 ) -> go.Figure:
     tall = height if height is not None else 130 + head + row_pixels * max(rows or 0, 2)
-    legend: dict[str, Any] = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "xanchor": "left", "x": 0}
+    legend: dict[str, Any] = {
+        "orientation": "h",
+        "yanchor": "bottom",
+        "y": 1.02,
+        "xanchor": "left",
+        "x": 0,
+        "traceorder": "normal",
+    }
     if legend_below:
         legend = {"orientation": "h", "yanchor": "top", "y": -0.22, "xanchor": "left", "x": 0}
     if rows is not None and not head:

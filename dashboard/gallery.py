@@ -11,20 +11,28 @@ _SIDE = 160
 _COLUMNS = 6
 
 
-def show_gallery(results: Results, rows: pl.DataFrame) -> None:
+def show_gallery(results: Results, rows: pl.DataFrame, rescaling: str) -> None:
     """Show predictions as pictures, each with its actual and predicted class, confidence and dataset."""
-    pictures = results.pictures(rows)
+    pictures, as_seen = results.pictures(rows, rescaling)
+    if as_seen:
+        st.caption(f"Rescaled as the model saw them: {labels.rescaling(rescaling)}.")
+    else:
+        st.caption(
+            "Rescaled by each image's own range: the shards that this model was evaluated on are not there any more. "
+            f"Materialise `rescaled_shards` for {rescaling} to see what it saw."
+        )
     for start in range(0, len(rows), _COLUMNS):
         cells = st.columns(_COLUMNS)
         for cell, number in zip(cells, range(start, min(start + _COLUMNS, len(rows))), strict=False):
             row = rows.row(number, named=True)
             with cell:
                 show_picture(pictures[number])
+                place = row["body_part"] or "body part not stated"
                 st.markdown(
                     f"**{row['actual']}** → **{row['predicted']}**, {labels.percent(row['confidence'])}",
-                    help=f"Series {row['series_uid']}, file {row['source_file']}, frame {row['frame']}",
+                    help=f"{place}; series {row['series_uid']}, file {row['source_file']}, frame {row['frame']}",
                 )
-                st.caption(f"{row['dataset']} · {row['body_part'] or 'body part not stated'}")
+                st.caption(row["dataset"])
 
 
 def show_picture(picture: np.ndarray | None) -> None:

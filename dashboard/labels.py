@@ -35,7 +35,7 @@ ASSETS = {
 
 COLUMNS = {
     "accuracy": "Accuracy",
-    "accuracy_other": "Accuracy of the other model",
+    "accuracy_other": "Other model",
     "actual": "Actual class",
     "agreeing_models": "Models that agree",
     "architecture": "Architecture",
@@ -43,10 +43,10 @@ COLUMNS = {
     "balanced_accuracy": "Balanced accuracy",
     "body_part": "Body part",
     "body_parts": "Body parts",
-    "ci_high": "Interval, upper end",
-    "ci_low": "Interval, lower end",
+    "ci_high": "95 % to",
+    "ci_low": "95 % from",
     "confidence": "Confidence",
-    "correct": "Correct images",
+    "correct": "Correct",
     "dataset": "Dataset",
     "difference": "Difference",
     "doi": "DOI",
@@ -79,7 +79,7 @@ COLUMNS = {
     "plan": "Split plan",
     "predict_ms_per_image": "Latency, ms per image",
     "predicted": "Predicted class",
-    "published": "Published accuracy",
+    "published": "Published",
     "published_split": "Published split",
     "reason": "Reason",
     "recipe": "Recipe",
@@ -104,8 +104,8 @@ COLUMNS = {
 
 
 def column(name: str) -> str:
-    """Return the heading of a column."""
-    return COLUMNS.get(name, name.replace("_", " ").capitalize())
+    """Return the heading of a column; what is written in words already stays as it is."""
+    return COLUMNS.get(name) or (name if name != name.lower() else name.replace("_", " ").capitalize())
 
 
 def architecture(name: str) -> str:
@@ -121,6 +121,12 @@ def rescaling(name: str) -> str:
 def rule(name: str) -> str:
     """Return a rule's or a policy's name as words."""
     return name.replace("_", " ").capitalize()
+
+
+def error(name: str) -> str:
+    """Return the name of an error's class as words: 'DamagedImageError' is 'Damaged image'."""
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name.removesuffix("Error"))
+    return words.strip().capitalize()
 
 
 def count(number: float | Decimal) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import polars as pl
@@ -58,7 +58,7 @@ def chart(
     name: str,
     source: Source,
     data: pl.DataFrame,
-    n: float | Decimal,
+    n: float | Decimal | None,
     of: str = "images",
     unit: str = "",
 ) -> None:
@@ -69,7 +69,7 @@ def chart(
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"],
     }
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"chart-{name}", config=options)
-    _foot(name, source, data, f"n = {labels.count(n)} {of}", unit)
+    _foot(name, source, data, f"n = {labels.count(n)} {of}" if n is not None else "n was not published", unit)
 
 
 def table(
@@ -80,12 +80,12 @@ def table(
     of: str = "rows",
     config: dict[str, Any] | None = None,
     selectable: bool = False,
-    height: int | None = None,
+    height: int | Literal["content"] | None = None,
 ) -> list[int]:
     """Show a sortable, searchable table with words as headings; return the rows selected by a click."""
     headings: dict[str, Any] = {column: labels.column(column) for column in frame.columns}
     headings |= _formats(frame) | (config or {})
-    options: dict[str, Any] = {} if height is None else {"height": height}
+    options: dict[str, Any] = {"placeholder": "–"} if height is None else {"placeholder": "–", "height": height}
     if selectable:
         event = st.dataframe(
             frame,
@@ -119,20 +119,23 @@ def _formats(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 def _foot(name: str, source: Source, data: pl.DataFrame, n: str, unit: str) -> None:
-    left, right = st.columns([5, 1], vertical_alignment="center")
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False)
     made = f", materialised {labels.moment(source.created_utc)}" if source.created_utc else ""
     partition = f" ({source.partition.replace('|', ', ')})" if source.partition else ""
     said = " · ".join(part for part in (f"Unit: {unit}" if unit else "", n) if part)
-    left.caption(f"{said} · Source: [`{source.asset}`]({asset_url(source.asset, source.partition)}){partition}{made}")
+    is_asset = source.asset in labels.ASSETS
+    asset = f"[`{source.asset}`]({asset_url(source.asset, source.partition)})" if is_asset else source.asset
+    line.caption(f"{said} · Source: {asset}{partition}{made}", width="stretch")
     flat = data.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
-    right.download_button(
+    line.download_button(
         "CSV",
         data=flat.write_csv,
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"csv-{name}",
         icon=":material/download:",
-        width="stretch",
+        type="tertiary",
+        width="content",
         on_click="ignore",
     )
 

@@ -249,15 +249,19 @@ class Results:
         ).collect(engine="streaming")
         chosen = narrow.sort("confidence", descending=surest_first).head(most)
         wide = table.filter(pl.col("row").is_in(chosen["row"].implode())).collect(engine="streaming")
+        first = table.filter(pl.col("split") == split).select(pl.col("row").min()).collect(engine="streaming").item()
+        wide = wide.with_columns(row_in_split=pl.col("row").cast(pl.Int64) - (first or 0))
         return chosen.join(wide, on="row", maintain_order="left"), len(narrow)
 
-    def pictures(self, rows: pl.DataFrame) -> list[np.ndarray | None]:
-        """Return for each prediction its image (H, W) float32 in [0, 1], rescaled by its own range.
+    def pictures(self, rows: pl.DataFrame, rescaling: str) -> tuple[list[np.ndarray | None], bool]:
+        """Return for each prediction its image (H, W) float32 in [0, 1], and whether all are as the model saw them.
 
-        None where the decoded dataset is not there or does not hold the image any more.
+        A model sees them under ``rescaling``; where its shards are not there any more, pictures are rescaled by
+        their own range. An image is None where the decoded dataset does not hold it any more.
         """
         found: list[np.ndarray | None] = [None] * len(rows)
-        wanted = rows.select("dataset", "source_file", "frame").with_row_index("at")
+        as_seen = True
+        wanted = rows.select("dataset", "source_file", "frame", "split", "row_in_split").with_row_index("at")
         for (dataset,), some in wanted.group_by("dataset"):
             folder = self.layout.decoded(str(dataset))
             if _manifest(folder) is None:
@@ -271,8 +275,29 @@ class Results:
             )
             for place in places.iter_rows(named=True):
                 pixels = np.load(folder / place["pixel_file"], mmap_mode="r")
-                found[place["at"]] = np.asarray(pixels[place["pixel_index"]], dtype=np.float32) / 65535
-        return found
+                picture = np.asarray(pixels[place["pixel_index"]], dtype=np.float32) / 65535
+                if rescaling != "image_range":
+                    scale_and_offset = self._affine(rescaling, place)
+                    as_seen &= scale_and_offset is not None
+                    if scale_and_offset is not None:
+                        picture = picture * scale_and_offset[0] + scale_and_offset[1]
+                found[place["at"]] = picture.clip(0, 1)
+        return found, as_seen
+
+    def _affine(self, rescaling: str, place: dict[str, Any]) -> tuple[float, float] | None:
+        """Scale and offset of one image's rescaling, from the shard row that its prediction was made of."""
+        folder = self.layout.shards(rescaling, place["split"])
+        row = place["row_in_split"]
+        if _manifest(folder) is None:
+            return None
+        origin = np.load(folder / "provenance.npy", mmap_mode="r")
+        if row >= len(origin):
+            return None
+        same_file = origin[row]["source_file"].decode() == place["source_file"]
+        if not same_file or origin[row]["frame"] != place["frame"]:
+            return None
+        scale, offset = np.load(folder / "affine.npy", mmap_mode="r")[row]
+        return float(scale), float(offset)
 
     # quality
 

@@ -85,6 +85,9 @@ def show_left_out() -> None:
     _, source = results.catalogue()
     reasons = results.left_out()
     left = int(reasons["series"].sum())
+    if reasons["kept"].all():
+        st.write(f"None was: all {labels.count(left)} series are kept.")
+        return
     steps = [("offered by the archive", left)]
     for row in reasons.filter(~pl.col("kept")).iter_rows(named=True):
         left -= row["series"]
@@ -129,7 +132,7 @@ def show_search() -> None:
     if len(found) == _MOST_ROWS:
         st.caption(f"The first {_MOST_ROWS:,} series; search for fewer.")
     link = {"link": st.column_config.LinkColumn("Look at it", display_text="IDC viewer")} if "link" in found else {}
-    table(found.drop("study_uid"), name="series", source=source, of="series", config=link, height=360)
+    table(found.drop("study_uid"), name="series", source=source, of="series", config=link)
 
 
 def show_datasets() -> None:
@@ -148,7 +151,7 @@ def show_datasets() -> None:
         doi=pl.when(pl.col("doi").is_not_null()).then("https://doi.org/" + pl.col("doi")),
     )
     doi = {"doi": st.column_config.LinkColumn("DOI", display_text="https://doi.org/(.*)")}
-    table(shown, name="datasets", source=source, of="datasets", config=doi, height=420)
+    table(shown, name="datasets", source=source, of="datasets", config=doi)
 
 
 section("Images per class", show_classes)

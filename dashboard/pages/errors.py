@@ -99,14 +99,11 @@ def show_images(model: Model, split: str) -> None:
     if not total:
         st.success("No misclassified image meets these filters.")
         return
-    st.caption(
-        f"{len(found)} of {labels.count(total)} misclassified images, each rescaled by its own range: "
-        "actual → predicted, confidence"
-    )
-    show_gallery(results, found)
+    st.caption(f"{len(found)} of {labels.count(total)} misclassified images: actual → predicted, confidence")
+    show_gallery(results, found, model.rescaling)
     keys = ["dataset", "source_file", "frame", "actual", "predicted", "confidence", *(f"p_{name}" for name in CLASSES)]
     with st.expander("As a table"):
-        table(found.select(keys), name="misclassified", source=model.source, of="images", height=300)
+        table(found.select(keys), name="misclassified", source=model.source, of="images")
 
 
 def show_disagreements() -> None:
@@ -135,7 +132,6 @@ def show_disagreements() -> None:
         name="disagreements",
         source=source,
         of="series",
-        height=380,
     )
 
 

@@ -49,7 +49,7 @@ def show_accuracy() -> None:
     )
     shown = ours_first.drop("published", "study").select("label", pl.exclude("label", "architecture", "rescaling"))
     with st.expander("As a table"):
-        table(shown.rename({"label": "Model"}), name="comparison", source=source, of="figures", height=360)
+        table(shown.rename({"label": "Model"}), name="comparison", source=source, of="figures")
 
 
 def show_training() -> None:
@@ -108,7 +108,8 @@ def show_cost() -> None:
 
 def show_studies() -> None:
     comparison, source = results.comparison()
-    studies = sorted(set(comparison["study"].drop_nulls()) - {"main"})
+    ours = set(comparison.filter(pl.col("source") == "ours")["study"].drop_nulls())
+    studies = sorted(set(comparison["study"].drop_nulls()) - {"main"}, key=lambda name: (name not in ours, name))
     if not studies:
         st.info("No study has been run: materialise the asset `study_trial`, then `model_comparison`.")
         return
@@ -122,7 +123,7 @@ def show_studies() -> None:
         name=f"study-{study}",
         source=source,
         data=rows.drop("label"),
-        n=rows.unique("split")["images"].sum() or 0,
+        n=rows.unique("split")["images"].sum() or None,
         of="images per trial over the splits",
         unit="% of images; hollow marks are published figures",
     )

@@ -54,6 +54,7 @@ def show_best() -> None:
         st.page_link("pages/errors.py", label="How classes are confused", icon=":material/arrow_forward:")
     with right:
         worst_first = results.per_dataset(best).filter(pl.col("split") == "test").sort("accuracy", "dataset").head(8)
+        st.markdown("**Its worst test datasets**")
         chart(
             charts.per_dataset_dots(worst_first, (model_name(best), None)),
             name="worst-test-datasets",
@@ -96,7 +97,7 @@ def show_new() -> None:
         "series",
         *(f"images_{c}" for c in ("ct", "mr", "pt", "xr")),
     ]
-    table(new.select(columns), name="newest-datasets", source=source, of="datasets", height=240)
+    table(new.select(columns), name="newest-datasets", source=source, of="datasets")
 
 
 def state_of_assets() -> pl.DataFrame:
@@ -121,7 +122,7 @@ def state_of_assets() -> pl.DataFrame:
             {
                 "Step": words,
                 "State on disk": {"made": "✓ made", "incomplete": "◐ incomplete", "missing": "✗ missing"}[state],
-                "Parts": f"{len(found)} of {wanted}" if asset in expected else str(len(found)),
+                "Parts": f"{len(found)} of {wanted}" if asset in expected and len(found) <= wanted else str(len(found)),
                 "Last made": labels.moment(made) if made else "–",
                 "Seconds": sum(one.seconds for one in found),
                 "In Dagster": asset_url(asset),
@@ -144,17 +145,16 @@ def show_graph() -> None:
         running = [run for run in runs if run["status"] != "FAILURE"]
         failed = [run for run in runs if run["status"] == "FAILURE"]
         st.markdown(f"Dagster says: **{len(running)}** runs under way, **{len(failed)}** recent runs failed.")
-    newest = state["Last made"].to_list()
     table(
         state.drop("asset"),
         name="graph-state",
-        source=Source("collection_catalogue"),
+        source=Source("the manifest of every result"),
         of="assets",
+        height="content",
         config={
             "In Dagster": st.column_config.LinkColumn("Open", display_text="in Dagster"),
             "Seconds": st.column_config.NumberColumn("Seconds, all parts", format="%.1f"),
         },
-        height=36 * (len(newest) + 1),
     )
     if now is None:
         st.caption(

@@ -60,7 +60,6 @@ def show() -> None:
         source=model.source,
         of="rows, a dataset and class each; intervals of 95 %",
         selectable=True,
-        height=min(420, 36 * (len(rows) + 1)),
     )
     linked = st.query_params.get("dataset")
     if chosen:
@@ -116,7 +115,7 @@ def show_dataset(model: Model, split: str, dataset: str) -> None:
                 st.caption(
                     f"{len(found)} of {labels.count(total)} images, the most confident first: actual → predicted"
                 )
-                show_gallery(results, found)
+                show_gallery(results, found, model.rescaling)
 
 
 section("Every dataset and class", show)

@@ -19,6 +19,7 @@ def show_quarantine() -> None:
     st.markdown(
         f"**{labels.count(len(rows))}** files or frames were refused; {labels.count(images)} images were decoded."
     )
+    rows = rows.with_columns(pl.col("error").map_elements(labels.error, return_dtype=pl.String))
     counted = rows.group_by("error").agg(pl.len().alias("images")).sort("images", "error", descending=[True, False])
     chart(
         charts.plain_bars(counted["error"].to_list(), counted["images"].to_list(), unit="files or frames"),
@@ -29,7 +30,7 @@ def show_quarantine() -> None:
         of="files or frames refused",
         unit="files or frames",
     )
-    table(rows, name="quarantine", source=source, of="files or frames", height=min(400, 36 * (len(rows) + 1)))
+    table(rows, name="quarantine", source=source, of="files or frames")
 
 
 def show_verification() -> None:
@@ -59,7 +60,6 @@ def show_verification() -> None:
         name="verification",
         source=Source("source_files", None, newest),
         of="datasets",
-        height=min(360, 36 * (len(rows) + 1)),
     )
 
 
@@ -85,7 +85,7 @@ def show_times() -> None:
     chart(
         charts.plain_bars(steps["asset"].to_list(), steps["seconds"].to_list(), unit="seconds, all parts together"),
         name="seconds-per-step",
-        source=Source("collection_catalogue"),
+        source=Source("the manifest of every result"),
         data=steps,
         n=len(parts),
         of="results",
@@ -94,9 +94,8 @@ def show_times() -> None:
     table(
         parts.head(200),
         name="slowest-parts",
-        source=Source("collection_catalogue"),
+        source=Source("the manifest of every result"),
         of="results, the slowest first",
-        height=360,
     )
 
 

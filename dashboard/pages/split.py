@@ -84,7 +84,7 @@ def show_constraints() -> None:
             infer_schema_length=None,
             strict=False,
         )
-        table(rows, name="relaxed", source=source, of="relaxed rules", height=min(400, 36 * (len(rows) + 1)))
+        table(rows, name="relaxed", source=source, of="relaxed rules")
 
 
 def show_groups() -> None:
@@ -94,7 +94,7 @@ def show_groups() -> None:
         st.write("No datasets of this cohort are known to share patients.")
         return
     rows = pl.DataFrame([{"Leakage group": _words(group)} for group in groups])
-    table(rows, name="leakage-groups", source=source, of="groups of datasets that share patients", height=240)
+    table(rows, name="leakage-groups", source=source, of="groups of datasets that share patients")
 
 
 def _words(group: object) -> str:
@@ -122,7 +122,7 @@ def show_datasets() -> None:
     else:
         same = int((both["split"] == both["published_split"]).sum())
         st.caption(f"{len(both)} of these datasets are in the published split too, {same} in the same part of it.")
-    table(ours.sort("split", "dataset"), name="split-datasets", source=source, of="datasets", height=460)
+    table(ours.sort("split", "dataset"), name="split-datasets", source=source, of="datasets")
 
 
 section("Images per class and split", show_shares)
