@@ -17,17 +17,20 @@ from modality_assets.prediction.network import InputContract
 _KEY = "modality_assets"  # of the ONNX metadata; the same as learning.export.METADATA_KEY, which needs torch
 
 
-def export_model(folder: Path, file: Path, *, licences: Sequence[str]) -> None:
+def export_model(folder: Path, file: Path, *, licences: Sequence[str] | None = None) -> None:
     """Write the model in ``folder`` as one ONNX ``file``: weights, classes, input contract, calibration, intensities.
 
-    ``licences`` are those of the training data; they go into the file, for whoever is handed it alone.
+    ``licences`` are those of the training data, by default as the model's configuration names them; they go into
+    the file, for whoever is handed it alone.
     Raises what loading the model or its evidence raises.
     """
     from modality_assets.learning.export import export_onnx
     from modality_assets.learning.inference import load_model
 
-    extra = {"evidence": Evidence.load(folder).to_json(), "licences_of_training_data": sorted(set(licences))}
-    export_onnx(load_model(folder, device="cpu"), file, extra)
+    model = load_model(folder, device="cpu")
+    known = model.config.get("licences", []) if licences is None else licences
+    extra = {"evidence": Evidence.load(folder).to_json(), "licences_of_training_data": sorted(set(known))}
+    export_onnx(model, file, extra)
 
 
 class ExportedNetwork:

@@ -110,31 +110,37 @@ class Predictor:
         ]
         with tempfile.TemporaryDirectory(prefix="modality-") as staged:
             contract = self.network.contract
-            if sources:
-                decode_dataset(sources, Path(staged), image_size=contract.size, aspect=contract.aspect, workers=workers)
-                decoded = open_decoded(Path(staged))
-                images = _numbered(decoded.images)
-                refused = dict(_numbered(decoded.quarantine).select("input", "reason").rows())
+            decode_dataset(sources, Path(staged), image_size=contract.size, aspect=contract.aspect, workers=workers)
+            decoded = open_decoded(Path(staged))
+            refused = dict(_numbered(decoded.quarantine).select("input", "reason").rows())
+            images = self._predict_images(inputs, decoded, kind)
+            following = next(images, None)
             for number, one in enumerate(inputs):
                 if one.path is None:
                     yield Prediction(one.shown, error=one.error)
-                    continue
-                rows = np.flatnonzero((images["input"] == number).to_numpy())
-                yield from self._predict_images(one, decoded, rows, kind)
+                while following and following[0] == number:
+                    yield following[1]
+                    following = next(images, None)
                 if number in refused:
                     yield Prediction(one.shown, error=refused[number])
 
-    def _predict_images(self, one: Input, decoded: Decoded, rows: np.ndarray, kind: str) -> Iterator[Prediction]:
-        series_uid = series_uid_of(one.path) if len(rows) and one.path else None
-        for start in range(0, len(rows), IMAGES_AT_ONCE):
-            some = rows[start : start + IMAGES_AT_ONCE]
-            facts = decoded.images[some]
-            pixels = rescale(self.network.contract.rescaling, decoded.pixels(some), facts.to_dict(as_series=False))
+    def _predict_images(self, inputs: Sequence[Input], decoded: Decoded, kind: str) -> Iterator[tuple[int, Prediction]]:
+        """Yield each decoded image's prediction with the number of its input, in the order of inputs and frames."""
+        table = _numbered(decoded.images)
+        series_uids: dict[int, str | None] = {}
+        for start in range(0, len(table), IMAGES_AT_ONCE):
+            rows = np.arange(start, min(start + IMAGES_AT_ONCE, len(table)))
+            facts = table[rows]
+            pixels = rescale(self.network.contract.rescaling, decoded.pixels(rows), facts.to_dict(as_series=False))
             probabilities, used = self.evidence.probabilities(kind, self.network.probabilities(pixels), facts)
-            for frame, row, evidence in zip(facts["frame"], probabilities.tolist(), used, strict=True):
+            described = facts.select("input", "frame", "format").rows()
+            for (number, frame, kept_as), row, evidence in zip(described, probabilities.tolist(), used, strict=True):
+                one = inputs[number]
+                if number not in series_uids:
+                    series_uids[number] = series_uid_of(one.path) if one.path and kept_as == "DICOM" else None
                 by_class = dict(zip(CLASSES, row, strict=True))
                 modality = self._name(by_class, evidence, "image")
-                yield Prediction(one.shown, series_uid, frame, modality, by_class, evidence)
+                yield number, Prediction(one.shown, series_uids[number], frame, modality, by_class, evidence)
 
     def _name(self, probabilities: dict[str, float], evidence: str, level: str) -> str:
         likeliest = max(probabilities, key=lambda name: probabilities[name])
@@ -143,7 +149,7 @@ class Predictor:
 
 
 def series_uid_of(path: Path) -> str | None:
-    """Return the SeriesInstanceUID (0020,000E) of a DICOM file, None for other files."""
+    """Return the SeriesInstanceUID (0020,000E) of a DICOM file, None where it has none that can be read."""
     import pydicom
 
     try:

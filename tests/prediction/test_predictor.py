@@ -40,6 +40,13 @@ def test_what_cannot_be_read_is_reported_in_its_place_and_stops_nothing(predicto
     assert "no such file" in found[2].error
 
 
+def test_nothing_to_read_at_all_is_reported_too(predictor, tmp_path):
+    (one,) = predictor.predict([tmp_path / "gone"])
+    assert "no such file" in one.error
+    assert list(predictor.predict([])) == []
+    assert predictor.vote([one]) == []
+
+
 def test_a_volume_is_one_series_of_its_slices(predictor, tmp_path):
     volume = np.zeros((20, 20, 5), np.int16)
     volume[:18] = 100
