@@ -1,5 +1,6 @@
 """The `modality` command."""
 
+import json
 import os
 import sys
 import warnings
@@ -9,9 +10,17 @@ from typing import Any
 import click
 
 from modality_assets.archives.archive import archive_name
+from modality_assets.bench import BENCHES, run_bench
 from modality_assets.layout import DataLayout, data_root
 from modality_assets.settings import DEMO, Settings, read_settings, write_settings
-from modality_assets.terminal import console, error_console, print_comparison, print_table, progress_bars
+from modality_assets.terminal import (
+    console,
+    error_console,
+    print_comparison,
+    print_predictions,
+    print_table,
+    progress_bars,
+)
 from modality_assets.user_interfaces import (
     DAGSTER_PORT,
     DASHBOARD_PORT,
@@ -215,6 +224,67 @@ def verify(archive: str, data: Path | None) -> None:
     if problems:
         sys.exit(1)
     console.print("every shard is whole")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="a model's folder or an exported file; by default the best of the data root",
+)
+@click.option(
+    "--evidence", type=click.Choice(["pixels", "intensities", "both"]), help="by default all that the model has"
+)
+@click.option("--coverage", default=0.95, show_default=True, help="share of validate that got a class, not 'unknown'")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object per image, each on a line of its own")
+@_archive
+@_data
+def predict(
+    paths: tuple[str, ...],
+    model: Path | None,
+    evidence: str | None,
+    coverage: float,
+    as_json: bool,
+    archive: str,
+    data: Path | None,
+) -> None:
+    """Tell the modality of files, folders, zips or patterns of DICOM, NIfTI, PNG and others."""
+    from modality_assets.prediction.best_model import best_model
+    from modality_assets.prediction.predictor import Predictor
+
+    chosen = model or best_model(DataLayout(data_root(archive_name(archive), data)))
+    predictor = Predictor.load(chosen, coverage=coverage)
+    if as_json:
+        for prediction in predictor.predict(paths, evidence):
+            click.echo(prediction.json())
+        return
+    with progress_bars() as progress:
+        predictions = list(predictor.predict(paths, evidence, progress=progress))
+    print_predictions(predictor.vote(predictions), [one for one in predictions if one.error])
+
+
+@main.command()
+@click.option("--model", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+def export(model: Path, out: Path) -> None:
+    """Write a model as one ONNX file, with classes, input contract, calibration and the licences of its images."""
+    from modality_assets.prediction.exported_network import export_model
+
+    export_model(model, out)
+    console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB", highlight=False, soft_wrap=True)
+
+
+@main.command()
+@click.argument("what", type=click.Choice(list(BENCHES)))
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def bench(what: str, as_json: bool) -> None:
+    """Measure a stage against a baseline in the same run; ratios stand under keys that end in _ratio."""
+    found = run_bench(what)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        console.print_json(data=found)
 
 
 def _use(archive: str, data: Path | None) -> DataLayout:

@@ -12,4 +12,6 @@ defs = dg.Definitions(
     schedules=automation.SCHEDULES,
     sensors=automation.SENSORS,
     resources={"workspace": Workspace.from_environment()},
+    # One process per run: a second one per step would load everything again.
+    executor=dg.in_process_executor,
 )

@@ -1,6 +1,6 @@
 """Progress bars, tables and sentences for a person at a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
-from modality_assets.modality import SPLITS
+from modality_assets.modality import CLASSES, SPLITS
+from modality_assets.prediction.prediction import Prediction, SeriesVote
 from modality_assets.studies import MAIN_STUDY
 
 _LOG_WIDTH = 120
@@ -77,6 +78,21 @@ def print_table(title: str, frame: pl.DataFrame) -> None:
     for row in frame.iter_rows():
         table.add_row(*(_cell(value) for value in row))
     console.print(table)
+
+
+def print_predictions(votes: Sequence[SeriesVote], refused: Sequence[Prediction]) -> None:
+    """Print one row per series, and a line per file that could not be read."""
+    table = Table()
+    for name in ("series or file", "images", "modality", *CLASSES, "evidence"):
+        table.add_column(name, justify="right" if name in ("images", *CLASSES) else "left", overflow="fold")
+    for vote in votes:
+        shares = (f"{vote.probabilities[name]:.2f}" for name in CLASSES)
+        table.add_row(
+            vote.path if vote.images == 1 else vote.series, str(vote.images), vote.modality, *shares, vote.evidence
+        )
+    console.print(table)
+    for one in refused:
+        error_console.print(f"{one.path}: {one.error}", highlight=False, soft_wrap=True)
 
 
 def print_comparison(comparison: Path) -> None:

@@ -8,7 +8,7 @@ from dagster import DagsterRun, DagsterRunStatus, RunsFilter
 
 from modality_assets.layout import DataLayout
 
-PID_TAG = "modality/pid"
+PID_TAG = ".dagster/modality_pid"  # the prefix keeps it out of the lists of the UI
 POOL_LIMITS = {"download": 2, "decoding": 1, "training": 1}
 
 _CONFIG = """\

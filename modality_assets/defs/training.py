@@ -21,8 +21,8 @@ from modality_assets.studies import MAIN_STUDY, Trial
 if TYPE_CHECKING:
     from modality_assets.learning.recipes import Recipe
 
-TRAINING_VERSION = "1"
-EVALUATION_VERSION = "1"
+TRAINING_VERSION = "2"
+EVALUATION_VERSION = "2"
 
 
 def trial_of_model(workspace: Workspace, architecture: str, rescaling: str) -> Trial:
@@ -54,11 +54,17 @@ def evaluation_inputs(workspace: Workspace, rescaling: str) -> dict[str, Any]:
 def train_into(
     context: dg.AssetExecutionContext, workspace: Workspace, trial: Trial, folder: Path, staged: Path
 ) -> dict[str, Any]:
-    """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``."""
+    """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``.
+
+    With the network go its calibration, fitted on validate, and the model of native intensities.
+    """
+    from modality_assets.learning.inference import load_model, predict
     from modality_assets.learning.model_files import write_model
     from modality_assets.learning.training import TrainingConfig, train
+    from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
     settings = workspace.settings
+    seen, unseen = (ShardReader(workspace.layout.shards(trial.rescaling, split)) for split in ("train", "validate"))
     config = TrainingConfig(
         architecture=trial.architecture,
         rescaling=trial.rescaling,
@@ -66,12 +72,19 @@ def train_into(
         seed=settings.seed,
         epochs=settings.epochs,
         plan=settings.plan,
+        extra={"aspect": settings.aspect, "licences": _licences(_images(workspace, seen))},
     )
-    images, unseen = (ShardReader(workspace.layout.shards(trial.rescaling, split)) for split in ("train", "validate"))
-    trained = train(
-        images, unseen, folder, config, on_epoch=lambda row: _log_epoch(context, row), progress=progress_of(context)
-    )
+    progress = progress_of(context)
+    trained = train(seen, unseen, folder, config, on_epoch=lambda row: _log_epoch(context, row), progress=progress)
     write_model(trained, staged)
+    fitted = fit_evidence_of_shards(
+        staged,
+        seen,
+        unseen,
+        predict(load_model(staged), unseen, progress=progress),
+        images=[*_images(workspace, seen), *_images(workspace, unseen)],
+        seed=settings.seed,
+    )
     history = pl.read_ndjson(staged / "history.jsonl")
     history.write_parquet(staged / "history.parquet")
     last = history.row(-1, named=True)
@@ -80,33 +93,25 @@ def train_into(
         "train_accuracy": last["train_accuracy"],
         "validate_accuracy": last["validate_accuracy"],
         "train_seconds": float(history["seconds"].sum()),
+        "calibration": fitted,
     }
 
 
 def evaluate_into(
     workspace: Workspace, trial: Trial, model_folder: Path, staged: Path, train_seconds: float, progress: Progress
 ) -> dict[str, Any]:
-    """Predict every image of every split with the model in ``model_folder``, and write its report into ``staged``."""
-    from modality_assets.evaluation.predictions import predictions_table
+    """Predict every image of every split, by each kind of evidence, and write the report into ``staged``."""
     from modality_assets.evaluation.report import write_report
     from modality_assets.learning.inference import load_model, measure_latency, predict
+    from modality_assets.prediction.evidence import Evidence
+    from modality_assets.prediction.of_shards import predictions_of_shards
 
-    model = load_model(model_folder)
+    model, evidence = load_model(model_folder), Evidence.load(model_folder)
     tables = []
     for split in SPLITS:
         reader = ShardReader(workspace.layout.shards(trial.rescaling, split))
-        probabilities = predict(model, reader, progress=progress)
-        tables.append(
-            predictions_table(
-                reader.provenance,
-                reader.labels,
-                probabilities,
-                split=split,
-                images=(
-                    pl.read_parquet(workspace.layout.decoded(name) / "images.parquet") for name in reader.index.datasets
-                ),
-            )
-        )
+        pixels = predict(model, reader, progress=progress)
+        tables.append(predictions_of_shards(reader, pixels, evidence, split=split, images=_images(workspace, reader)))
     described = {
         "study": trial.study,
         "trial": trial.name,
@@ -119,6 +124,15 @@ def evaluate_into(
     latency = measure_latency(model)
     timings = {"train_seconds": train_seconds, "predict_ms_per_image": latency["batch_128_ms_per_image"], **latency}
     return write_report(pl.concat(tables), staged, timings=timings, model=described, seed=workspace.settings.seed)
+
+
+def _images(workspace: Workspace, reader: ShardReader) -> list[pl.DataFrame]:
+    """Return the tables of decoded images of the reader's datasets."""
+    return [pl.read_parquet(workspace.layout.decoded(name) / "images.parquet") for name in reader.index.datasets]
+
+
+def _licences(images: list[pl.DataFrame]) -> list[str]:
+    return sorted({licence for table in images for licence in table["licence"].drop_nulls().unique()})
 
 
 def _recipe(trial: Trial) -> "Recipe":

@@ -6,7 +6,7 @@ import textwrap
 import dagster as dg
 import pytest
 
-from modality_assets.defs.instance import POOL_LIMITS, fail_dead_runs, open_instance, process_tag
+from modality_assets.defs.instance import PID_TAG, POOL_LIMITS, fail_dead_runs, open_instance, process_tag
 from modality_assets.layout import DataLayout
 
 KILLED = """
@@ -74,7 +74,7 @@ def test_a_run_whose_process_lives_is_left_alone(layout):
 
 def test_a_number_used_again_for_another_process_does_not_keep_a_run_alive(layout):
     with open_instance(layout) as instance:
-        tags = {"modality/pid": f"{os.getpid()}:1"}
+        tags = {PID_TAG: f"{os.getpid()}:1"}
         run = instance.create_run_for_job(_job(), tags=tags, status=dg.DagsterRunStatus.STARTED)
         assert fail_dead_runs(instance) == [run.run_id]
 
