@@ -1,7 +1,7 @@
 """Every figure, as plotly figures: pure functions of tables, without Streamlit.
 
-Colours are those of Okabe and Ito (2008), which colour-blind people tell apart; where colour carries meaning, a
-pattern, a symbol or a number says the same.
+Colours are those of Okabe and Ito (2008), which colour-blind people tell apart (the blue lightened for dark pages);
+where colour carries meaning, a pattern, a symbol or a number says the same.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ import polars as pl
 from dashboard import labels
 from modality_assets.modality import CLASSES, SPLITS
 
-CLASS_COLOURS = {"CT": "#0072B2", "MR": "#E69F00", "PT": "#009E73", "XR": "#CC79A7"}
+CLASS_COLOURS = {"CT": "#1F83C9", "MR": "#E69F00", "PT": "#009E73", "XR": "#CC79A7"}
 CLASS_PATTERNS = {"CT": "", "MR": "/", "PT": ".", "XR": "x"}
 SPLIT_COLOURS = {"train": "#56B4E9", "validate": "#E69F00", "test": "#009E73"}
 SPLIT_SYMBOLS = {"train": "circle", "validate": "diamond", "test": "square"}
-SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
+SERIES_COLOURS = ("#1F83C9", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 GREY = "#8A8F98"
 _ROW_PIXELS = 26

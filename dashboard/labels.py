@@ -150,3 +150,8 @@ def moment(created_utc: str) -> str:
         return datetime.fromisoformat(created_utc).astimezone(UTC).strftime("%-d %b %Y, %H:%M UTC")
     except ValueError:
         return created_utc
+
+
+def plural(number: int, thing: str) -> str:
+    """Return '1 image', '2 images'."""
+    return f"{count(number)} {thing}{'' if number == 1 else 's'}"

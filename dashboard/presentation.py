@@ -151,7 +151,8 @@ def choose(
     at: Any = st,
 ) -> str:
     """Show a choice that the URL carries as ``parameter``, so that the address reproduces the view."""
-    wanted = st.query_params.get(parameter, default)
+    named = st.query_params.get(parameter)
+    wanted = named if named in options else default
     index = list(options).index(wanted) if wanted is not None and wanted in options else 0
     key = f"choice-{parameter}"
     if st.session_state.get(key) not in options:

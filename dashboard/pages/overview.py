@@ -79,9 +79,14 @@ def show_new() -> None:
     new = released.filter(pl.col("first_release") == newest)
     earlier = len(released) - len(new)
     if earlier:
-        st.markdown(f"The newest release, **{newest}**, brought {len(new)} datasets; {earlier} were there before.")
+        st.markdown(
+            f"The newest release, **{newest}**, brought {labels.plural(len(new), 'dataset')}: "
+            f"{', '.join(new['dataset'].to_list()[:12])}{' …' if len(new) > 12 else ''}. {earlier} were there before."
+        )
     else:
-        st.markdown(f"All {len(new)} datasets came with one release, **{newest}**: there has been no refresh yet.")
+        st.markdown(
+            f"All {labels.plural(len(new), 'dataset')} came with one release, **{newest}**: there has been no refresh yet."
+        )
     _, record, _ = results.split()
     unplanned = sorted(set(new["dataset"]) - set(results.split()[0]["dataset"]))
     placed = record.get("earlier", {}).get("new", [])
