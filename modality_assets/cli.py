@@ -320,7 +320,7 @@ def _run_graph(layout: DataLayout, selected: list[str]) -> None:
     from modality_assets.defs.workspace import Workspace
 
     with progress_bars() as progress:
-        made, fresh = run_everything(defs, Workspace.from_environment(), selected, progress)
+        made, fresh = run_everything(defs, Workspace.from_environment(), selected, progress, console.print)
     console.print(f"{made} results made, {fresh} found fresh, in {layout.root}", highlight=False, soft_wrap=True)
 
 

@@ -27,6 +27,7 @@ from modality_assets.catalogue.split.given import given_plan
 from modality_assets.catalogue.split.planner import plan_split
 from modality_assets.catalogue.split.profile import profile_datasets, shared_patients
 from modality_assets.catalogue.split.record import SplitPlan, earlier_placements, refuse_silent_rewrite
+from modality_assets.catalogue.split.tables import body_part_table
 from modality_assets.layout import DataLayout
 from modality_assets.manifest import write_json
 from modality_assets.modality import SPLITS
@@ -168,7 +169,9 @@ def build_split(layout: DataLayout, settings: Settings, staged: Path, *, beside:
     if not beside:
         _keep_other_plan(layout, settings.plan)
     made.datasets.write_parquet(staged / "datasets.parquet")
-    write_json(staged / "plan.json", made.record)
+    profile = profile_datasets(pl.read_parquet(layout.cohort_table), settings.caps)
+    shown = body_part_table(made.datasets, profile)
+    write_json(staged / "plan.json", {**made.record, "body_parts": shown.to_dicts()})
     return {f"{split}_datasets": made.datasets.filter(split=split).height for split in SPLITS}
 
 

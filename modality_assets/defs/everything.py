@@ -1,11 +1,14 @@
 """Materialise the whole graph, or a part of it, in this process: what `modality demo` and `modality run` do."""
 
 import fcntl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dagster as dg
+import polars as pl
 
+from modality_assets.archives.fetch_plan import plan_fetch
 from modality_assets.defs.instance import fail_dead_runs, open_instance, process_tag
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.results import terminal_progress
@@ -14,6 +17,7 @@ from modality_assets.defs.workspace import Workspace
 from modality_assets.layout import DataLayout
 from modality_assets.progress import SILENT, Progress
 
+_ADDED_UP = ("series", "images", "size_bytes", "sizes_estimated", "expected_seconds")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -34,12 +38,17 @@ class MaterialisationError(Exception):
 
 
 def run_everything(
-    definitions: dg.Definitions, workspace: Workspace, selected: Sequence[str] = (), progress: Progress = SILENT
+    definitions: dg.Definitions,
+    workspace: Workspace,
+    selected: Sequence[str] = (),
+    progress: Progress = SILENT,
+    say: Callable[[str], None] = lambda _sentence: None,
 ) -> tuple[int, int]:
     """Materialise every stale partition of the selected assets in the order of the flow; return (made, found fresh).
 
     A dataset that fails does not stop the other datasets; after them, `MaterialisationError` names the
-    first that failed. The embedded archive is opened once for the whole of it.
+    first that failed. The archive is opened once for the whole of it. ``say`` is told, before files are
+    fetched, what that will cost; `DiskFullError` is raised where they will not fit.
     """
     unknown = sorted(set(selected) - {step.asset for step in STEPS})
     if unknown:
@@ -51,7 +60,7 @@ def run_everything(
         fail_dead_runs(instance)
         shown = terminal_progress.set(progress)
         try:
-            return _run(definitions, instance, workspace, steps, progress)
+            return _run(definitions, instance, workspace, steps, progress, say)
         finally:
             terminal_progress.reset(shown)
 
@@ -62,6 +71,7 @@ def _run(
     workspace: Workspace,
     steps: list[Step],
     progress: Progress,
+    say: Callable[[str], None],
 ) -> tuple[int, int]:
     made = fresh = 0
     with progress.task("Materialising", total=len(steps), unit="assets") as task:
@@ -70,6 +80,7 @@ def _run(
             failures: list[MaterialisationError] = []
             if step.asset == "source_files":
                 instance.add_dynamic_partitions(str(dataset_partitions.name), cohort_datasets(workspace))
+                _weigh(workspace, say)
             for key in step.keys(workspace):
                 if step.is_fresh(workspace, key) and _is_recorded(instance, step, key):
                     fresh += 1
@@ -83,6 +94,23 @@ def _run(
                 raise failures[0]
             task.advance(1)
     return made, fresh
+
+
+def _weigh(workspace: Workspace, say: Callable[[str], None]) -> None:
+    """Say what fetching the cohort will cost, and refuse it where it will not fit."""
+    cohort = pl.read_parquet(workspace.layout.cohort_table)
+    missing = [
+        plan_fetch(rows, workspace.layout.source_files(str(dataset)))
+        for (dataset,), rows in cohort.group_by(["dataset"], maintain_order=True)
+    ]
+    plan = replace(
+        missing[0],
+        folder=str(workspace.layout.root),
+        **{name: sum(getattr(one, name) for one in missing) for name in _ADDED_UP},
+    )
+    if plan.series:
+        say(f"to fetch: {plan.sentence()}")
+        plan.refuse_if_too_large()
 
 
 def _is_recorded(instance: dg.DagsterInstance, step: Step, key: str | None) -> bool:

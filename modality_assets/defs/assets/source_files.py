@@ -81,6 +81,8 @@ def source_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.
             max_missing_share=workspace.settings.max_missing_share,
             progress=progress_of(context),
         )
+    if report.plan is not None:
+        context.log.info(f"fetched what was missing of: {report.plan.sentence()}")
     manifest = _manifest(result, report, context.op_execution_context.run_id)
     write_json(result.folder / MANIFEST, asdict(manifest))
     failures = pl.DataFrame(report.failures, schema={"series_uid": pl.String, "error": pl.String, "reason": pl.String})

@@ -16,7 +16,18 @@ from modality_assets.planning import SPLIT_VERSION, build_split, split_result
 def _show(folder: Path) -> dict[str, Any]:
     record = json.loads((folder / "plan.json").read_text())
     datasets = pl.read_parquet(folder / "datasets.parquet").sort("split", "dataset")
+    cells = pl.DataFrame(record["cells"])
+    relaxed = [str(one["text"]) for one in record["relaxed"]]
     return {
+        "images": markdown_table(
+            cells.pivot("split", index="modality", values="images").join(
+                cells.pivot("split", index="modality", values="datasets"), on="modality", suffix=" (datasets)"
+            )
+        ),
+        "relaxed": dg.MetadataValue.md("\n".join(f"- {text}" for text in relaxed) or "nothing"),
+        "body_parts": markdown_table(pl.DataFrame(record["body_parts"]), rows=150),
+        "leakage_groups": markdown_table(pl.DataFrame(record["leakage_groups"])),
+        "worst_deviation": float(record["deviation"]["worst"]),
         "assignment": markdown_table(datasets.select("dataset", "split", "pinned", "group", "reason"), rows=150),
         "record": dg.MetadataValue.json(record),
     }
