@@ -85,7 +85,8 @@ def show_new() -> None:
         )
     else:
         st.markdown(
-            f"All {labels.plural(len(new), 'dataset')} came with one release, **{newest}**: there has been no refresh yet."
+            f"All {labels.plural(len(new), 'dataset')} came with one release, **{newest}**: "
+            "there has been no refresh yet."
         )
     _, record, _ = results.split()
     unplanned = sorted(set(new["dataset"]) - set(results.split()[0]["dataset"]))

@@ -1,7 +1,6 @@
 """Made-up results for the pages, and the app that shows them."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,12 +40,6 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return app.run()
 
     return opened
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_usage_statistics() -> Iterator[None]:
-    os.environ["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] = "false"
-    yield
 
 
 @pytest.fixture(scope="session")
