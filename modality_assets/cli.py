@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
 from modality_assets.archives.archive import archive_name
 from modality_assets.bench import BENCHES, run_bench
@@ -45,7 +46,7 @@ class _Commands(click.Group):
         except Exception as error:
             if not type(error).__module__.startswith("modality_assets."):
                 raise
-            error_console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+            error_console.print(Text("error:", "red").append(f" {error}", "default"), highlight=False, soft_wrap=True)
             sys.exit(1)
 
 

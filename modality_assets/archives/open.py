@@ -55,6 +55,11 @@ def _nbia(argument: str, layout: DataLayout, progress: Progress) -> AbstractCont
 def _idc(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.idc import IdcArchive
 
+    if argument and not argument.startswith(("http://", "https://")):
+        raise UnknownArchiveError(
+            f"archive 'idc:{argument}': what follows the colon is the http(s) URL of an S3 endpoint"
+        )
+
     return closing(IdcArchive(argument or None))
 
 

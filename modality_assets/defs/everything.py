@@ -143,7 +143,7 @@ def _cause(run: dg.ExecuteInProcessResult) -> str:
         if event.is_failure and error is not None:
             while error.cause is not None:
                 error = error.cause
-            return error.message.strip()
+            return str(error.message).split(f"{error.cls_name}: ", 1)[-1].strip()
     return f"the run failed; see run {run.run_id} in the Dagster UI"
 
 
