@@ -1,10 +1,19 @@
 """What the tests of every room share."""
 
+import csv
 import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
+from PIL import Image
+
+from modality_assets.modality import CLASSES, SPLITS
+
+SIZE = 32
+PICTURES = 6
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,3 +41,45 @@ def real_archive(request: pytest.FixtureRequest) -> Path:
             raise pytest.UsageError(f"--real-archive {path}: there is no datasets.csv in it")
         pytest.skip("no folder of real images: name one with --real-archive or MODALITY_REAL_ARCHIVE")
     return path.resolve()
+
+
+def draw(label: int, generator: np.random.Generator) -> np.ndarray:
+    """Return a picture (SIZE, SIZE) uint8 whose stripes tell its class."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    stripes = np.sin((rows if label % 2 else columns) * (0.4 if label < 2 else 1.2))
+    return (127 + 90 * stripes + generator.normal(0, 10, (SIZE, SIZE))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def picture_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six datasets in three splits, two classes each; one file is no picture."""
+    folder = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(7)
+    described, split = [], []
+    for position, name in enumerate(f"{split}-{half}" for split in SPLITS for half in "ab"):
+        split.append((name, SPLITS[position // 2]))
+        for label in (0, 1) if name.endswith("a") else (2, 3):
+            described.append((name, CLASSES[label], ("chest", "brain")[position % 2], "CC0"))
+            files = folder / name / CLASSES[label]
+            files.mkdir(parents=True)
+            for number in range(PICTURES):
+                Image.fromarray(draw(label, generator)).save(files / f"{number}.png")
+    (folder / "train-a" / "CT" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+    _write(folder / "datasets.csv", ("dataset", "modality", "body_part", "licence"), described)
+    _write(folder / "split.csv", ("dataset", "split"), split)
+    return folder
+
+
+@pytest.fixture
+def series_table(picture_archive: Path) -> pl.DataFrame:
+    """The decided series of the made-up pictures, as in catalogue/series.parquet."""
+    from modality_assets.archives.folder import FolderArchive
+    from modality_assets.catalogue.decisions import decide
+
+    archive = FolderArchive(picture_archive)
+    return decide(archive.list_series(), archive.list_collections())[0]
+
+
+def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])

@@ -41,11 +41,11 @@ def home(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def finished(pictures, tmp_path_factory):
+def finished(picture_archive, tmp_path_factory):
     """A data root on which everything was materialised once."""
     root = tmp_path_factory.mktemp("finished")
     changes = {"image_size": 32, "epochs": 1, "workers": 1, "architectures": ["resnet18", "mnasnet1_0"]}
-    workspace = Workspace(archive=f"folder:{pictures}", data=str(root), changes=changes)
+    workspace = Workspace(archive=f"folder:{picture_archive}", data=str(root), changes=changes)
     before = os.environ.get("DAGSTER_HOME")
     made, fresh = run_everything(defs, workspace)
     os.environ.pop("DAGSTER_HOME", None) if before is None else os.environ.__setitem__("DAGSTER_HOME", before)
