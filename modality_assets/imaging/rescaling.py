@@ -8,6 +8,8 @@
   bits the lower limit was +2^(b-1), not -2^(b-1), so images came out inverted and thousands of times out of range.
 * ``percentile``: 1st and 99th percentile become 0 and 1, clipped; metal and burned-in text no longer decide.
 * ``hounsfield``: -1024 HU and 1024 HU become 0 and 1, clipped; images not in HU are rescaled as ``image_range``.
+  Whether an image is in HU is known from its header, Modality included, so this one gives the class away: it is for
+  looking at images and for other tasks, not for telling modalities apart.
 """
 
 from collections.abc import Callable, Mapping
