@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 DEFAULT_URL = "http://127.0.0.1:3000"
-_SECONDS = 2.0
+_SECONDS = 8.0
 _QUERY = """
 query Dashboard {
   assetNodes { assetKey { path } staleStatus
     partitionStats { numMaterialized numPartitions numFailed numMaterializing } }
-  runsOrError(filter: {statuses: [QUEUED, STARTING, STARTED, FAILURE]}, limit: 50) {
-    ... on Runs { results { runId status stepKeysToExecute startTime endTime assetSelection { path } } } }
+  runsOrError(filter: {statuses: [QUEUED, STARTING, STARTED]}, limit: 50) {
+    ... on Runs { results { runId status } } }
 }
 """
 
@@ -49,3 +49,24 @@ def graph_state() -> dict[str, Any]:
     if not isinstance(found, dict):
         raise DagsterUnreachableError(f"{base_url()} answered without data")
     return found
+
+
+def in_words(state: dict[str, Any]) -> str:
+    """Return what `graph_state` found as one sentence: stale assets, failed and running parts, runs under way."""
+    stale, failed, running = [], [], []
+    for node in state.get("assetNodes", []):
+        name = f"`{node['assetKey']['path'][-1]}`"
+        parts = node.get("partitionStats") or {}
+        if node.get("staleStatus") == "STALE":
+            stale.append(name)
+        if parts.get("numFailed"):
+            failed.append(f"{name} ({parts['numFailed']} parts)")
+        if parts.get("numMaterializing"):
+            running.append(f"{name} ({parts['numMaterializing']} parts)")
+    runs = len(state.get("runsOrError", {}).get("results", []))
+    said = [
+        f"stale: {', '.join(stale)}" if stale else "nothing is stale",
+        f"failed: {', '.join(failed)}" if failed else "no part has failed",
+        f"running: {', '.join(running) or 'no parts'}, {runs} runs" if running or runs else "nothing is running",
+    ]
+    return "; ".join(said) + "."

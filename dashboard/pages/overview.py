@@ -4,7 +4,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import charts, labels
-from dashboard.dagster_links import DagsterUnreachableError, asset_url, graph_state
+from dashboard.dagster_links import DagsterUnreachableError, asset_url, graph_state, in_words
 from dashboard.presentation import chart, model_name, section, start_page, table, told
 from dashboard.results import Source
 
@@ -138,19 +138,8 @@ def state_of_assets() -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-@st.fragment
 def show_graph() -> None:
     state = state_of_assets()
-    try:
-        now = graph_state()
-    except DagsterUnreachableError:
-        now = None
-    if now is not None:
-        state = state.with_columns(pl.Series("In Dagster now", _words_now(now, state["asset"].to_list())))
-        runs = now["runsOrError"].get("results", [])
-        running = [run for run in runs if run["status"] != "FAILURE"]
-        failed = [run for run in runs if run["status"] == "FAILURE"]
-        st.markdown(f"Dagster says: **{len(running)}** runs under way, **{len(failed)}** recent runs failed.")
     table(
         state.drop("asset"),
         name="graph-state",
@@ -162,31 +151,28 @@ def show_graph() -> None:
             "Seconds": st.column_config.NumberColumn("Seconds, all parts", format="%.1f"),
         },
     )
-    if now is None:
-        st.caption(
-            "The Dagster UI does not answer, so what is stale, running or failed at this moment is not known. "
-            "`modality ui` starts it."
-        )
     steps = state.filter(~pl.col("State on disk").str.contains("made"))
     if steps.is_empty():
         st.success("Everything is made. When the archive grows, the sensor `archive_releases` asks for what is new.")
     else:
         st.info(f"Next: materialise `{steps['asset'][0]}`; what follows in the graph is built on it.")
+    show_moment()
 
 
-def _words_now(now: dict, assets: list[str]) -> list[str]:
-    words = {}
-    for node in now.get("assetNodes", []):
-        stats = node.get("partitionStats") or {}
-        said = []
-        if stats.get("numMaterializing"):
-            said.append(f"{stats['numMaterializing']} running")
-        if stats.get("numFailed"):
-            said.append(f"{stats['numFailed']} failed")
-        if not said and node.get("staleStatus"):
-            said.append(node["staleStatus"].lower())
-        words[node["assetKey"]["path"][-1]] = ", ".join(said)
-    return [words.get(asset) or "–" for asset in assets]
+@st.fragment
+def show_moment() -> None:
+    """What only Dagster knows; asked last, so that a slow answer holds nothing up."""
+    try:
+        with st.spinner("Asking Dagster what is stale, running or failed …"):
+            now = graph_state()
+    except DagsterUnreachableError:
+        st.caption(
+            "The Dagster UI does not answer, so what is stale, running or failed at this moment is not known. "
+            "`modality ui` starts it."
+        )
+        return
+    st.markdown(f"**At this moment, says Dagster:** {in_words(now)}")
+    st.button("Ask again", icon=":material/refresh:", type="tertiary")
 
 
 told(show_figures)
