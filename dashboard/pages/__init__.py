@@ -1,0 +1,1 @@
+"""One page a file, in the words of `app.py`."""
