@@ -136,9 +136,9 @@ def _licences(images: list[pl.DataFrame]) -> list[str]:
 
 
 def _recipe(trial: Trial) -> "Recipe":
-    from modality_assets.learning.recipes import recipe
+    from modality_assets.learning.recipes import recipe_for
 
-    return recipe(trial.recipe, **trial.recipe_changes)
+    return recipe_for(trial.architecture, trial.recipe, **trial.recipe_changes)
 
 
 def _shards(workspace: Workspace, rescaling: str, split: str) -> Any:
