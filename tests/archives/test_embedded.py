@@ -11,6 +11,7 @@ from modality_assets.archives.replica import content
 from modality_assets.archives.replica.server import running_server
 from modality_assets.layout import DataLayout
 from modality_assets.manifest import write_json
+from modality_assets.progress import Progress
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def layout(tmp_path: Path, make_dicom: Callable[..., bytes], monkeypatch: pytest
     """A data root whose embedded archive is one phantom dataset and one real one, made at once."""
     layout = DataLayout(tmp_path / "root")
 
-    def ensure_content(folder: Path) -> None:
+    def ensure_content(folder: Path, progress: Progress) -> None:
         for number, dataset in enumerate(("phantom-ct", "samples"), 1):
             (folder / dataset).mkdir(parents=True, exist_ok=True)
             (folder / dataset / "1.dcm").write_bytes(make_dicom(f"1.2.{number}"))

@@ -7,6 +7,14 @@ import pytest
 from modality_assets.learning.signals import stop_requests
 
 
+@pytest.fixture(autouse=True)
+def usual_interrupt():
+    """A test runner in the background ignores SIGINT; a terminal does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_is_noted_and_the_second_acts_as_before():
     with stop_requests() as request:
         assert request.name is None
