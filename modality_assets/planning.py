@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from modality_assets.archives.archive import Archive
-from modality_assets.archives.fetch_plan import plan_fetch
+from modality_assets.archives.fetch_plan import plan_cohort
 from modality_assets.archives.open import open_archive
 from modality_assets.catalogue import published
 from modality_assets.catalogue.cohort import choose_cohort
@@ -212,7 +212,7 @@ def plan_without_fetching(
         json.loads(layout.cohort_lock.read_text()),
         pl.read_parquet(layout.collections_table),
     )
-    tables["fetch"] = pl.DataFrame({"what fetching it would cost": [plan_fetch(chosen, layout.root).sentence()]})
+    tables["fetch"] = pl.DataFrame({"what fetching it would cost": [plan_cohort(chosen, layout).sentence()]})
     compared, audits = [], {}
     for name in dict.fromkeys([settings.plan, *plans]):
         beside = name != settings.plan

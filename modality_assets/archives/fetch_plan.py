@@ -8,12 +8,14 @@ from typing import Any
 import polars as pl
 
 from modality_assets.archives.archive import DiskFullError
+from modality_assets.layout import DataLayout
 from modality_assets.manifest import read_manifest
 
 USUAL_BYTES_PER_SECOND = 10e6
 """What a connection is taken to bring where nothing was measured: 80 Mbit/s."""
 USUAL_BYTES_PER_INSTANCE = 530_000
 """A CT slice, 512 x 512 in 16 bits with its header: for series of which the archive gives no size."""
+_WEIGHED = ("size_bytes", "instances", "planned_images")
 KEEP_FREE_BYTES = 1_000_000_000
 """Room that stays free: for staging, and for what else lives on the disk."""
 
@@ -63,8 +65,25 @@ def plan_fetch(rows: pl.DataFrame, folder: Path, *, bytes_per_second: float = US
     Series count as there when their manifest and file sizes are right; bytes are not hashed, so this is
     quick. ``folder`` need not exist; the free space is that of the disk it will lie on.
     """
-    missing = [row for row in rows.to_dicts() if read_manifest(folder / str(row["series_uid"])) is None]
-    return plan_rows(missing, folder, bytes_per_second=bytes_per_second)
+    return plan_rows(_missing(rows, folder), folder, bytes_per_second=bytes_per_second)
+
+
+def plan_cohort(cohort: pl.DataFrame, layout: DataLayout) -> FetchPlan:
+    """Return what fetching all datasets of ``cohort`` into their places in the data root will cost."""
+    missing = [
+        row
+        for (dataset,), rows in cohort.group_by(["dataset"], maintain_order=True)
+        for row in _missing(rows, layout.source_files(str(dataset)))
+    ]
+    return plan_rows(missing, layout.root)
+
+
+def _missing(rows: pl.DataFrame, folder: Path) -> list[dict[str, Any]]:
+    """Return the rows whose series is not complete in ``folder``."""
+    found = rows.select("series_uid", *_WEIGHED).to_dicts()
+    if not folder.exists():
+        return found
+    return [row for row in found if read_manifest(folder / str(row["series_uid"])) is None]
 
 
 def plan_rows(

@@ -3,12 +3,11 @@
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import dagster as dg
 import polars as pl
 
-from modality_assets.archives.fetch_plan import plan_fetch
+from modality_assets.archives.fetch_plan import plan_cohort
 from modality_assets.defs.instance import fail_dead_runs, open_instance, process_tag
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.results import terminal_progress
@@ -17,7 +16,6 @@ from modality_assets.defs.workspace import Workspace
 from modality_assets.layout import DataLayout
 from modality_assets.progress import SILENT, Progress
 
-_ADDED_UP = ("series", "images", "size_bytes", "sizes_estimated", "expected_seconds")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -98,16 +96,7 @@ def _run(
 
 def _weigh(workspace: Workspace, say: Callable[[str], None]) -> None:
     """Say what fetching the cohort will cost, and refuse it where it will not fit."""
-    cohort = pl.read_parquet(workspace.layout.cohort_table)
-    missing = [
-        plan_fetch(rows, workspace.layout.source_files(str(dataset)))
-        for (dataset,), rows in cohort.group_by(["dataset"], maintain_order=True)
-    ]
-    plan = replace(
-        missing[0],
-        folder=str(workspace.layout.root),
-        **{name: sum(getattr(one, name) for one in missing) for name in _ADDED_UP},
-    )
+    plan = plan_cohort(pl.read_parquet(workspace.layout.cohort_table), workspace.layout)
     if plan.series:
         say(f"to fetch: {plan.sentence()}")
         plan.refuse_if_too_large()

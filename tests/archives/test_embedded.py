@@ -11,7 +11,7 @@ from modality_assets.archives.replica import content
 from modality_assets.archives.replica.server import running_server
 from modality_assets.layout import DataLayout
 from modality_assets.manifest import write_json
-from modality_assets.progress import Progress
+from modality_assets.progress import SILENT, Progress
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_content_is_made_served_and_listed_and_phantoms_are_marked(layout: D
 
 
 def test_a_server_that_runs_already_is_used(layout: DataLayout, monkeypatch: pytest.MonkeyPatch) -> None:
-    content.ensure_content(layout.replica)
+    content.ensure_content(layout.replica, SILENT)
     with running_server(layout.replica) as url:
         write_json(layout.replica / "server.json", {"url": url})
         monkeypatch.setattr("modality_assets.archives.replica.server.running_server", None)  # would fail if called
