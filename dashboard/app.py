@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.dagster_links import base_url
 from dashboard.results import open_results
 
-_PAGES = Path(__file__).parent / "pages"
+_PAGES = Path(__file__).parent / "views"  # a folder named pages is Streamlit's older way to have several
 _MENU = {
     "Results": (
         ("overview", "Overview", "space_dashboard"),

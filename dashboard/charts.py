@@ -111,33 +111,44 @@ def funnel(steps: Sequence[tuple[str, int]]) -> go.Figure:
     return _finished(figure, height=max(220, 70 * len(steps)))
 
 
-def split_shares(cells: pl.DataFrame, asked: dict[str, float]) -> go.Figure:
-    """Share of each class's images in each split, with a tick at the share asked for."""
+def split_images(cells: pl.DataFrame) -> go.Figure:
+    """Images of each class in each split on a logarithmic scale; columns modality, split, images, share."""
     figure = go.Figure()
-    found = {(row["modality"], row["split"]): row["images"] for row in cells.iter_rows(named=True)}
-    counts = [" / ".join(labels.count(found.get((name, split), 0)) for split in SPLITS) for name in CLASSES]
-    places = [f"{labels.CLASS_NAMES[name]}<br>{line}" for name, line in zip(CLASSES, counts, strict=True)]
+    _add_split_bars(figure, cells, [labels.CLASS_NAMES[name] for name in CLASSES], "images", "%{x}: %{y:,} images")
+    figure.update_traces(texttemplate="%{y:,}", textposition="outside", cliponaxis=False)
+    figure.update_layout(barmode="group", yaxis_title="images, logarithmic")
+    figure.update_yaxes(type="log", dtick=1)
+    return _finished(figure, height=360)
+
+
+def split_shares(cells: pl.DataFrame, asked: dict[str, float]) -> go.Figure:
+    """Share of each class's images in each split, with a line at the share asked for."""
+    figure = go.Figure()
+    percent = cells.with_columns(percent=100 * pl.col("share"))
+    places = [labels.CLASS_NAMES[name] for name in CLASSES]
+    _add_split_bars(figure, percent, places, "percent", "%{x}: %{y:.1f} %")
     for split in SPLITS:
-        some = {row["modality"]: row for row in cells.filter(pl.col("split") == split).iter_rows(named=True)}
+        if split in asked:
+            figure.add_hline(y=100 * asked[split], line={"dash": "dot", "width": 1.5, "color": SPLIT_COLOURS[split]})
+    figure.update_layout(barmode="group", yaxis_title="share of the class's images, %")
+    figure.update_yaxes(rangemode="tozero")
+    return _finished(figure, height=360)
+
+
+def _add_split_bars(figure: go.Figure, cells: pl.DataFrame, places: list[str], column: str, hover: str) -> None:
+    """Add a bar per class and split; a class that a split lacks has none."""
+    for split in SPLITS:
+        some = {row["modality"]: row[column] for row in cells.filter(pl.col("split") == split).iter_rows(named=True)}
         figure.add_bar(
             x=places,
-            y=[100 * some.get(name, {}).get("share", 0) for name in CLASSES],
-            customdata=[some.get(name, {}).get("images", 0) for name in CLASSES],
+            y=[some.get(name) for name in CLASSES],
             name=split,
             marker={
                 "color": SPLIT_COLOURS[split],
                 "pattern": {"shape": {"train": "", "validate": "/", "test": "."}[split]},
             },
-            hovertemplate="%{x}: %{y:.1f} % (%{customdata:,} images)<extra>%{fullData.name}</extra>",
+            hovertemplate=f"{hover}<extra>%{{fullData.name}}</extra>",
         )
-    for split in SPLITS:
-        if split in asked:
-            figure.add_hline(y=100 * asked[split], line={"dash": "dot", "width": 1.5, "color": SPLIT_COLOURS[split]})
-    figure.update_layout(
-        barmode="group", yaxis_title="share of the class's images, %", xaxis_title="images in train / validate / test"
-    )
-    figure.update_yaxes(rangemode="tozero")
-    return _finished(figure, height=400)
 
 
 def body_part_grid(table: pl.DataFrame) -> go.Figure:

@@ -36,7 +36,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         for name, value in parameters.items():
             app.query_params[name] = value
         if page != "overview":
-            app.switch_page(f"pages/{page}.py")
+            app.switch_page(f"views/{page}.py")
         return app.run()
 
     return opened

@@ -50,8 +50,8 @@ def show_best() -> None:
                 f"Its worst test dataset is **{worst['dataset']}**: {labels.percent(worst['accuracy'])} "
                 f"of {labels.count(worst['images'])} images."
             )
-        st.page_link("pages/per_dataset.py", label="Every dataset, worst first", icon=":material/arrow_forward:")
-        st.page_link("pages/errors.py", label="How classes are confused", icon=":material/arrow_forward:")
+        st.page_link("views/per_dataset.py", label="Every dataset, worst first", icon=":material/arrow_forward:")
+        st.page_link("views/errors.py", label="How classes are confused", icon=":material/arrow_forward:")
     with right:
         worst_first = results.per_dataset(best).filter(pl.col("split") == "test").sort("accuracy", "dataset").head(8)
         st.markdown("**Its worst test datasets**")

@@ -27,12 +27,20 @@ def show_shares() -> None:
         .sort("modality", "split")
     )
     chart(
+        charts.split_images(found),
+        name="split-images",
+        source=source,
+        data=found,
+        n=found["images"].sum(),
+        unit="images, on a logarithmic scale",
+    )
+    chart(
         charts.split_shares(found, record.get("shares", {})),
         name="split-shares",
         source=source,
         data=found,
         n=found["images"].sum(),
-        unit="% of a class's images; dotted lines are the shares asked for; numbers are images",
+        unit="% of a class's images; dotted lines are the shares asked for",
     )
 
 
@@ -93,16 +101,21 @@ def show_groups() -> None:
     if not groups:
         st.write("No datasets of this cohort are known to share patients.")
         return
-    rows = pl.DataFrame([{"Leakage group": _words(group)} for group in groups])
-    table(rows, name="leakage-groups", source=source, of="groups of datasets that share patients")
-
-
-def _words(group: object) -> str:
-    if isinstance(group, dict):
-        return "; ".join(f"{key}: {_words(value)}" for key, value in group.items())
-    if isinstance(group, list):
-        return ", ".join(map(_words, group))
-    return str(group)
+    rows = pl.DataFrame(
+        [
+            {
+                "Dataset": one["dataset"],
+                "Split": one["split"],
+                "Shares patients with": one["other"],
+                "Its split": one["other_split"],
+                "PatientIDs in common": one["patients"],
+                "Leak": "yes" if one["leak"] else "no",
+                "How it is known": one["evidence"],
+            }
+            for one in groups
+        ]
+    )
+    table(rows, name="leakage-groups", source=source, of="pairs of datasets that share patients")
 
 
 def show_datasets() -> None:
