@@ -6,6 +6,7 @@ Both the command that runs everything and the sensor that looks for work ask her
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import dagster as dg
 import polars as pl
 
 from modality_assets.defs import partitions
@@ -52,8 +53,8 @@ def _datasets(workspace: Workspace) -> list[str | None]:
     return [*cohort_datasets(workspace)]
 
 
-def _static(definition: object) -> Callable[[Workspace], list[str | None]]:
-    return lambda _workspace: [str(key) for key in definition.get_partition_keys()]  # type: ignore[attr-defined]
+def _static(definition: dg.PartitionsDefinition) -> Callable[[Workspace], list[str | None]]:
+    return lambda _workspace: [str(key) for key in definition.get_partition_keys()]
 
 
 def _catalogue(workspace: Workspace, _key: str) -> Result:
