@@ -83,9 +83,7 @@ def demo(archive: str, data: Path | None) -> None:
 @main.command()
 @_archive
 @_data
-@click.option(
-    "--config", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON of settings to use from now on"
-)
+@_config
 @click.option("--select", default="", help="assets, separated by commas; by default all")
 def run(archive: str, data: Path | None, config: Path | None, select: str) -> None:
     """Materialise the graph, or some assets of it, with chosen settings."""

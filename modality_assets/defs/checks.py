@@ -15,7 +15,7 @@ from modality_assets.catalogue.split.audit import AUDITS, HARD_CHECKS
 from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.evaluation.predictions import PROBABILITIES
-from modality_assets.modality import CLASSES
+from modality_assets.modality import CLASSES, SPLITS
 from modality_assets.planning import audit
 from modality_assets.results import complete
 
@@ -104,7 +104,9 @@ def every_image_of_every_split_is_predicted(workspace: Workspace) -> dg.AssetChe
     wrong = {}
     for folder in complete(workspace.layout.report_folders):
         predicted = pl.scan_parquet(folder / "predictions.parquet").filter(pl.col("evidence") == "pixels")
-        for split, images in predicted.group_by("split").len().collect().iter_rows():
+        found = dict(predicted.group_by("split").len().collect().iter_rows())
+        for split in SPLITS:
+            images = found.get(split, 0)
             index = json.loads((workspace.layout.shards(folder.name, split) / "index.json").read_text())
             if index["images"] != images:
                 wrong[f"{folder.parent.name}|{folder.name}, {split}"] = f"{images} of {index['images']}"

@@ -1,6 +1,8 @@
 """The whole graph on a real instance, as `modality demo` runs it."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import polars as pl
 import pytest
 
 from modality_assets.definitions import defs
+from modality_assets.defs.checks import every_image_of_every_split_is_predicted
 from modality_assets.defs.everything import (
     AlreadyRunningError,
     MaterialisationError,
@@ -154,3 +157,20 @@ def test_killed_at_any_point_and_run_again_it_ends_with_the_same_results(workspa
         twin = undisturbed / folder.relative_to(workspace.layout.root)
         assert read_manifest(folder).content_hash == read_manifest(twin).content_hash
     assert not list(workspace.layout.root.rglob(".staging-*"))
+
+
+def test_a_report_that_lacks_a_whole_split_fails_its_check(finished, tmp_path):
+    workspace, _ = finished
+    root = tmp_path / "root"
+    shutil.copytree(workspace.layout.root, root, ignore=shutil.ignore_patterns("dagster", "source_files", "checkpoint"))
+    lacking = Workspace(archive=workspace.archive, data=str(root), changes=workspace.changes)
+    assert every_image_of_every_split_is_predicted(lacking).passed
+    folder = lacking.layout.report("resnet18", "image_range")
+    predictions = pl.read_parquet(folder / "predictions.parquet").filter(pl.col("split") != "test")
+    predictions.write_parquet(folder / "predictions.parquet")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["predictions.parquet"]["bytes"] = (folder / "predictions.parquet").stat().st_size
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    result = every_image_of_every_split_is_predicted(lacking)
+    assert not result.passed
+    assert "resnet18|image_range, test" in result.metadata["differences"].value

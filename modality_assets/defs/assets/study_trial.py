@@ -12,6 +12,7 @@ from modality_assets.defs.partitions import trial_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.training import evaluate_into, evaluation_inputs, train_into, training_inputs
 from modality_assets.defs.workspace import Workspace
+from modality_assets.manifest import Manifest
 from modality_assets.progress import Progress
 from modality_assets.results import Counts, Result
 from modality_assets.studies import Trial, all_trials
@@ -32,16 +33,16 @@ def trial_result(workspace: Workspace, key: str) -> Result:
     )
 
 
-def _same_model(workspace: Workspace, trial: Trial) -> Path | None:
-    """Return the folder of a trained model made from the very same inputs, so that no training is done twice."""
+def _same_model(workspace: Workspace, trial: Trial) -> tuple[Path, Manifest] | None:
+    """Return a trained model made from the very same inputs, where there is one: no training is done twice."""
     if (
         trial.architecture not in workspace.settings.architectures
         or trial.rescaling not in workspace.settings.rescalings
     ):
         return None
     model = model_result(workspace, trial.architecture, trial.rescaling)
-    same = model.inputs == training_inputs(workspace, trial) and model.fresh_manifest() is not None
-    return model.folder if same else None
+    manifest = model.fresh_manifest() if model.inputs == training_inputs(workspace, trial) else None
+    return None if manifest is None else (model.folder, manifest)
 
 
 def _make(
@@ -56,10 +57,9 @@ def _make(
     if same is None:
         counts = train_into(context, workspace, trial, result.folder, staged)
     else:
-        manifest = model_result(workspace, trial.architecture, trial.rescaling).fresh_manifest()
-        assert manifest is not None
+        folder, manifest = same
         for name in manifest.files:
-            shutil.copy2(same / name, staged / name)
+            shutil.copy2(folder / name, staged / name)
         counts = manifest.counts
     report = evaluate_into(workspace, trial, staged, staged, float(counts["train_seconds"]), progress)
     return {**counts, **report, "trained_anew": same is None}
@@ -79,7 +79,7 @@ def _show(folder: Path) -> dict[str, Any]:
     code_version=CODE_VERSION,
 )
 def study_trial(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
-    """One trial of the rescaling, regularisation, recipe, baseline or probe study."""
+    """One trial of the rescaling or the regularisation study: a training and its report."""
     trial = all_trials(workspace.settings)[context.partition_key]
     result = trial_result(workspace, context.partition_key)
     return materialise(
