@@ -113,6 +113,28 @@ class DataLayout:
     def reports(self) -> Path:
         return self.root / "reports"
 
+    def version(self, architecture: str, rescaling: str, input_hash: str) -> Path:
+        """A model trained over an earlier one, or replaced by one: `model/`, `report/`, the decision."""
+        return self.root / "versions" / architecture / rescaling / input_hash[:12]
+
+    @property
+    def version_folders(self) -> list[Path]:
+        return _folders(self.root / "versions", "*/*/*")
+
+    def refresh_record(self, number: int) -> Path:
+        """What one refresh brought and did; numbers count from 1."""
+        return self.root / "refresh" / f"{number:04d}" / "refresh.json"
+
+    @property
+    def refresh_records(self) -> list[Path]:
+        """The record of every refresh, oldest first."""
+        return sorted((self.root / "refresh").glob("[0-9]*/refresh.json"))
+
+    @property
+    def set_aside(self) -> Path:
+        """The datasets that could not be fetched or decoded after every attempt, and why."""
+        return self.root / "refresh" / "set_aside.json"
+
     @property
     def comparison_table(self) -> Path:
         return self.reports / "comparison.parquet"
