@@ -12,7 +12,7 @@ from rich.text import Text
 
 from modality_assets.archives.archive import archive_name
 from modality_assets.bench import BENCHES, run_bench
-from modality_assets.layout import DataLayout, data_root
+from modality_assets.layout import STORAGE, DataLayout, data_root
 from modality_assets.settings import DEMO, Settings, read_settings, write_settings
 from modality_assets.terminal import (
     console,
@@ -63,6 +63,13 @@ _archive = click.option(
     help="replica, folder:PATH, nbia[:URL], idc[:S3-ENDPOINT] or dicomweb:URL",
 )
 _data = click.option("--data", type=click.Path(path_type=Path), help="the data root; by default ./data/<archive name>")
+_storage = click.option(
+    "--storage",
+    envvar=STORAGE,
+    expose_value=False,
+    callback=lambda _context, _option, url: os.environ.update({STORAGE: url}) if url else None,
+    help="postgresql://user:password@host/database for Dagster's storage; by default SQLite below the data root",
+)
 _file = click.Path(path_type=Path, exists=True, dir_okay=False)
 _config = click.option("--config", type=_file, help="JSON of settings to use from now on")
 
@@ -70,6 +77,7 @@ _config = click.option("--config", type=_file, help="JSON of settings to use fro
 @main.command()
 @_archive
 @_data
+@_storage
 def demo(archive: str, data: Path | None) -> None:
     """Materialise the whole graph with small settings, and print what came out."""
     layout = _use(archive, data)
@@ -83,6 +91,7 @@ def demo(archive: str, data: Path | None) -> None:
 @main.command()
 @_archive
 @_data
+@_storage
 @_config
 @click.option("--select", default="", help="assets, separated by commas; by default all")
 def run(archive: str, data: Path | None, config: Path | None, select: str) -> None:
@@ -97,6 +106,7 @@ def run(archive: str, data: Path | None, config: Path | None, select: str) -> No
 @main.command()
 @_archive
 @_data
+@_storage
 @click.option("--dagster-port", default=DAGSTER_PORT, show_default=True)
 @click.option("--dashboard-port", default=DASHBOARD_PORT, show_default=True)
 def ui(archive: str, data: Path | None, dagster_port: int, dashboard_port: int) -> None:

@@ -5,6 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+STORAGE = "MODALITY_STORAGE"
+"""Environment variable: ``postgresql://user:password@host/database`` in place of SQLite below the data root."""
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _UID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.]{0,63}")
 

@@ -8,8 +8,9 @@ import dagster as dg
 import polars as pl
 
 from modality_assets.archives.fetch_plan import plan_cohort
-from modality_assets.defs.instance import fail_dead_runs, open_instance, process_tag
+from modality_assets.defs.instance import fail_dead_runs, open_instance
 from modality_assets.defs.partitions import dataset_partitions
+from modality_assets.defs.processes import process_tag
 from modality_assets.defs.results import terminal_progress
 from modality_assets.defs.steps import STEPS, Step, cohort_datasets
 from modality_assets.defs.workspace import Workspace

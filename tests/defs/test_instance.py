@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -6,14 +7,16 @@ import textwrap
 import dagster as dg
 import pytest
 
-from modality_assets.defs.instance import PID_TAG, POOL_LIMITS, fail_dead_runs, open_instance, process_tag
+from modality_assets.defs.instance import SQLITE_POOLS, fail_dead_runs, open_instance
+from modality_assets.defs.processes import PID_TAG, process_tag
 from modality_assets.layout import DataLayout
 
 KILLED = """
 import os, sys
 from pathlib import Path
 import dagster as dg
-from modality_assets.defs.instance import open_instance, process_tag
+from modality_assets.defs.instance import open_instance
+from modality_assets.defs.processes import process_tag
 from modality_assets.layout import DataLayout
 
 @dg.asset(pool="training")
@@ -42,7 +45,7 @@ def _kill_a_run(layout):
 def test_pools_are_there_from_the_start_and_a_changed_limit_is_kept(layout):
     with open_instance(layout) as instance:
         limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
-        assert limits == POOL_LIMITS
+        assert limits == SQLITE_POOLS
         instance.event_log_storage.set_concurrency_slots("download", 7)
     with open_instance(layout) as instance:
         limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
@@ -74,7 +77,7 @@ def test_a_run_whose_process_lives_is_left_alone(layout):
 
 def test_a_number_used_again_for_another_process_does_not_keep_a_run_alive(layout):
     with open_instance(layout) as instance:
-        tags = {PID_TAG: f"{os.getpid()}:1"}
+        tags = {PID_TAG: f"{socket.gethostname()}:{os.getpid()}:1"}
         run = instance.create_run_for_job(_job(), tags=tags, status=dg.DagsterRunStatus.STARTED)
         assert fail_dead_runs(instance) == [run.run_id]
 
