@@ -88,14 +88,19 @@ def describe(
     seconds: float,
     counts: Mapping[str, Any] | None = None,
     timed: tuple[str, ...] = (),
+    sha256: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Make the manifest of the files below ``staged``.
 
+    ``sha256`` (hex) by relative name is of files that were hashed while they were written; all others are read here.
     ``timed`` names files that hold durations or other facts of one run; they are listed, but stay
     out of ``content_hash``, so that doing the same work again leaves what is built on it fresh.
     """
     files = {
-        path.relative_to(staged).as_posix(): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        (name := path.relative_to(staged).as_posix()): {
+            "sha256": (sha256 or {}).get(name) or sha256_of(path),
+            "bytes": path.stat().st_size,
+        }
         for path in sorted(staged.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }

@@ -1,7 +1,7 @@
 """One way for every result to come into being: fresh and left alone, or built aside and published whole."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ from modality_assets.manifest import (
 
 Counts = dict[str, Any]
 """What a building function reports of its result, JSON-able; it is kept in the manifest."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """Counts, and the SHA-256 (hex) by name of files that were hashed while they were written."""
+
+    counts: Counts
+    sha256: Mapping[str, str]
 
 
 class MissingInputError(Exception):
@@ -55,11 +63,12 @@ class Result:
         return manifest
 
 
-def make(result: Result, build: Callable[[Path], Counts], *, run_id: str) -> Manifest:
+def make(result: Result, build: Callable[[Path], Counts | Built], *, run_id: str) -> Manifest:
     """Build ``result`` in a staging folder by ``build``, publish it, and return its manifest."""
     started = time.perf_counter()
     with staging(result.folder) as staged:
-        counts = build(staged)
+        told = build(staged)
+        built = told if isinstance(told, Built) else Built(told, {})
         manifest = describe(
             staged,
             asset=result.asset,
@@ -68,7 +77,8 @@ def make(result: Result, build: Callable[[Path], Counts], *, run_id: str) -> Man
             code_version=result.code_version,
             run_id=run_id,
             seconds=time.perf_counter() - started,
-            counts=counts,
+            counts=built.counts,
+            sha256=built.sha256,
             timed=result.timed,
         )
         if result.shared:

@@ -10,7 +10,7 @@ import dagster as dg
 from modality_assets.defs.log_progress import LogProgress
 from modality_assets.manifest import Manifest
 from modality_assets.progress import Progress
-from modality_assets.results import Counts, Result, make
+from modality_assets.results import Built, Counts, Result, make
 
 terminal_progress: ContextVar[Progress | None] = ContextVar("terminal_progress", default=None)
 """Set by a command that runs the graph in a terminal; elsewhere progress goes to the run's log."""
@@ -24,7 +24,7 @@ def progress_of(context: dg.AssetExecutionContext) -> Progress:
 def materialise(
     context: dg.AssetExecutionContext,
     result: Result,
-    build: Callable[[Path, Progress], Counts],
+    build: Callable[[Path, Progress], Counts | Built],
     show: Callable[[Path], dict[str, Any]],
 ) -> dg.MaterializeResult:
     """Make ``result`` by ``build``, unless the same inputs made what is there, and tell Dagster of it.

@@ -1,10 +1,12 @@
 """Decoding a batch of files, one after the other: what a worker does, and what contained and uncontained share.
 
-For each file the pixels are appended to a part file, and a record, of JSON types only, says what became of it:
-either its facts and the rows that it added, or the error that refused it. A file is taken whole or not at all;
-only constant frames are left out one by one.
+For each file the pixels are written to a part file, after those of the files before it, and a record, of JSON types
+only, says what became of it: either its facts and the rows that it added, or the error that refused it. A file is
+taken whole or not at all; only constant frames are left out one by one. What a part file holds beyond the images of
+its records has no meaning: part files are used again, because fresh pages cost more than writing to old ones.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -45,7 +47,7 @@ def decode_files(
     aspect: str,
     beat: Callable[[int], None] = lambda number: None,
 ) -> Iterator[FileRecord]:
-    """Append the pixels of ``files``, (size, size) uint16 each, to ``part``; give one record a file, in order.
+    """Write the pixels of ``files``, (size, size) uint16 each, to ``part``; give one record a file, in order.
 
     ``beat`` is called with the file's number before each file and each frame.
     """
@@ -62,8 +64,12 @@ def decode_files(
                 f"{Path(file.path).name}: decoding it needs more memory than a worker may have"
             )
         part.seek(start)
-        part.truncate()
         yield refusal(file.number, refused)
+
+
+def open_part(path: Path) -> BinaryIO:
+    """Open a part file to write it from its beginning, new or used before; nothing is cut off."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666), "wb")
 
 
 def refusal(number: int, error: ImagingError) -> FileRecord:

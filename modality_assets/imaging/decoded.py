@@ -1,8 +1,8 @@
 """One dataset's images on disk: every frame resized, 16 bits over its own native range, with provenance and facts.
 
 `decode_dataset` writes them, `open_decoded` reads them. Rows are in the order of file name and frame, and the files
-are the same to the byte, however many workers there were. Pixels never pass through this process: workers append
-them to part files, and the kernel copies those into the pixel files.
+are the same to the byte, however many workers there were. Workers write pixels to part files, which are used again
+and again; this process copies them into the pixel files and hashes them on the way.
 """
 
 import os
@@ -27,6 +27,7 @@ __all__ = ["DecodeReport", "Decoded", "SourceFile", "decode_dataset", "open_deco
 
 _BATCH_FILES = 16
 _BATCHES_PER_WORKER = 4
+_SPARE_BYTES = 64 << 20  # larger part files are not kept to be used again
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DecodeReport:
     reasons: dict[str, int]
     seconds: float
     bytes: int
+    sha256: dict[str, str]  # of the pixel files, hex, as far as they were hashed on the way
 
 
 class Decoding(Protocol):
@@ -48,7 +50,7 @@ class Decoding(Protocol):
 
     workers: int
 
-    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]: ...
+    def decode(self, batches: Iterable[Batch], *, size: int, aspect: str) -> Iterator[Piece]: ...
 
 
 def decode_dataset(
@@ -75,11 +77,12 @@ def decode_dataset(
     parts.mkdir()
     try:
         with (
-            PixelFileWriter(staged, image_size) as writer,
+            PixelFileWriter(staged, image_size, expected=len(ordered)) as writer,
             progress.task("Decoding", total=len(ordered), unit="files") as task,
         ):
             arrived = _Arrivals(image_size * image_size * 2)
-            for piece in pool.decode(_batches(ordered, parts, pool.workers), size=image_size, aspect=aspect):
+            batches = _batches(ordered, parts, pool.workers, arrived.spare)
+            for piece in pool.decode(batches, size=image_size, aspect=aspect):
                 arrived.add(piece)
                 for record, part, offset in arrived.in_order():
                     table.add(record, writer.append(part, offset, len(record.frames)) if part else [])
@@ -99,6 +102,7 @@ def decode_dataset(
         reasons=dict(sorted(table.reasons.items())),
         seconds=time.monotonic() - started,
         bytes=writer.bytes_written,
+        sha256=writer.sha256,
     )
 
 
@@ -150,30 +154,35 @@ def open_decoded(folder: Path) -> Decoded:
         raise MissingDecodedError(f"{folder}: {error}; materialise decoded_images of {folder.name} again") from None
 
 
-def _batches(ordered: Sequence[SourceFile], parts: Path, workers: int) -> list[Batch]:
-    """Small enough that all workers end together, large enough that handing out costs nothing."""
+def _batches(ordered: Sequence[SourceFile], parts: Path, workers: int, spare: list[Path]) -> Iterator[Batch]:
+    """Small enough that all workers end together, large enough that handing out costs nothing.
+
+    Each takes its part file from ``spare`` where there is one.
+    """
     size = max(1, min(_BATCH_FILES, len(ordered) // (workers * _BATCHES_PER_WORKER)))
-    files = [FileToDecode(number, os.fspath(one.path), one.declared_format) for number, one in enumerate(ordered)]
-    return [Batch(files[start : start + size], parts / f"{start:09d}") for start in range(0, len(files), size)]
+    for start in range(0, len(ordered), size):
+        some = enumerate(ordered[start : start + size], start)
+        files = [FileToDecode(number, os.fspath(one.path), one.declared_format) for number, one in some]
+        yield Batch(files, spare.pop() if spare else parts / f"{start:09d}")
 
 
 class _Arrivals:
-    """Puts records back into the order of their files, and removes part files when they are used up."""
+    """Puts records back into the order of their files; ``spare`` are the part files that are used up."""
 
     def __init__(self, image_bytes: int) -> None:
+        self.spare: list[Path] = []
         self._image_bytes = image_bytes
         self._next = 0
         self._early: dict[int, tuple[FileRecord, Path | None, int]] = {}
         self._uses: Counter[Path] = Counter()
-        self._last: Path | None = None
 
     def add(self, piece: Piece) -> None:
         offset = 0
         for record in piece.records:
             self._early[record.number] = (record, piece.part, offset)
             offset += len(record.frames) * self._image_bytes
-            if piece.part:
-                self._uses[piece.part] += 1
+        if piece.part and piece.records:
+            self._uses[piece.part] = len(piece.records)
 
     def in_order(self) -> Iterator[tuple[FileRecord, Path | None, int]]:
         while self._next in self._early:
@@ -183,7 +192,14 @@ class _Arrivals:
             if part:
                 self._uses[part] -= 1
                 if not self._uses[part]:
-                    part.unlink(missing_ok=True)
+                    self._release(part)
+
+    def _release(self, part: Path) -> None:
+        del self._uses[part]
+        if part.stat().st_size <= _SPARE_BYTES:
+            self.spare.append(part)
+        else:  # of a file of very many frames
+            part.unlink()
 
     def close(self) -> None:
         if self._early:

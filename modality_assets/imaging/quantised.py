@@ -1,5 +1,6 @@
 """A frame as it is kept: resized, 16 bits over its own native range, with the facts that any rescaling needs."""
 
+import cv2
 import numpy as np
 
 from modality_assets.imaging.errors import ConstantImageError, DamagedImageError
@@ -48,9 +49,8 @@ def quantise(frame: Frame, size: int, aspect: str) -> tuple[np.ndarray, FrameFac
         value = frame.slope * statistics.minimum + frame.intercept
         raise ConstantImageError(f"constant image, every pixel {value:g}")
     resized = resize(above, size, aspect)
-    scaled = resized * np.float32(LEVELS / reach)
-    np.rint(scaled, out=scaled)
-    pixels = np.minimum(scaled, np.float32(LEVELS), out=scaled).astype(np.uint16)  # single precision may go beyond
+    # one pass: times the factor, rounded to the nearest integer, and never beyond 65535
+    pixels = cv2.addWeighted(resized, LEVELS / reach, resized, 0, 0, dtype=cv2.CV_16U)
     slope, intercept = frame.slope, frame.intercept
     ends = [slope * value + intercept for value in (statistics.minimum, statistics.maximum)]
     if not max(map(abs, ends)) <= LARGEST_INTENSITY:

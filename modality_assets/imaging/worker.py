@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 import cv2
 
-from modality_assets.imaging.batch import FileToDecode, decode_files
+from modality_assets.imaging.batch import FileToDecode, decode_files, open_part
 
 HEARTBEAT = struct.Struct("<qq")
 """The file's number, or -1 when idle, and a counter that grows with every file and frame."""
@@ -62,7 +62,7 @@ def _serve(request: dict[str, Any], answers: BinaryIO, heartbeat: mmap.mmap) -> 
     files = [FileToDecode(*file) for file in request["files"]]
     lines: list[str] = []
     flushed = time.monotonic()
-    with Path(request["part"]).open("ab") as part:
+    with open_part(Path(request["part"])) as part:
         for record in decode_files(files, part, size=request["size"], aspect=request["aspect"], beat=beat):
             lines.append(json.dumps({"record": record}))
             if time.monotonic() - flushed > _FLUSH_SECONDS:

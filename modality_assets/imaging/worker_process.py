@@ -31,7 +31,7 @@ _PROGRAM = "import sys; sys.path.append(sys.argv[1]); from modality_assets.imagi
 
 @dataclass
 class Batch:
-    """Files that one worker decodes into one part file, which must not exist yet."""
+    """Files that one worker decodes into one part file, which may have been used before."""
 
     files: list[FileToDecode]
     part: Path

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -91,13 +91,14 @@ class DecodingPool:
         """Start one worker process, without waiting until it is ready."""
         return start_worker(self.memory_limit, self.modules)
 
-    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+    def decode(self, batches: Iterable[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
         """Decode ``batches`` and give their records, piece by piece, in no particular order.
 
-        Every file gets one record. Raises `WorkerStartError` where no worker can be started.
+        A batch is asked for when a worker is free for it. Every file gets one record. Raises `WorkerStartError` where
+        no worker can be started.
         """
         with self._lock:
-            run = _Run(self, deque(batches), size, aspect)
+            run = _Run(self, batches, size, aspect)
             run.workers, self._idle = self._idle, []
             try:
                 yield from run.pieces()
@@ -110,16 +111,16 @@ class DecodingPool:
 
 
 class _Run:
-    """One work: which batches wait, which worker has which."""
+    """One work: which batches come again, which worker has which."""
 
-    def __init__(self, pool: DecodingPool, waiting: deque[Batch], size: int, aspect: str) -> None:
-        self.pool, self.waiting, self.size, self.aspect = pool, waiting, size, aspect
+    def __init__(self, pool: DecodingPool, batches: Iterable[Batch], size: int, aspect: str) -> None:
+        self.pool, self.batches, self.size, self.aspect = pool, iter(batches), size, aspect
+        self.again: deque[Batch] = deque()
         self.workers: list[WorkerProcess] = []
         self.retried: set[int] = set()
 
     def pieces(self) -> Iterator[Piece]:
-        while self.waiting or any(worker.batches for worker in self.workers):
-            self._hand_out()
+        while self._hand_out():
             with selectors.DefaultSelector() as selector:
                 for worker in self.workers:
                     assert worker.process.stdout is not None
@@ -131,14 +132,19 @@ class _Run:
                 worker.timed_out = True
                 yield from self._bury(worker)
 
-    def _hand_out(self) -> None:
+    def _hand_out(self) -> bool:
+        """Fill the workers' queues; say whether anything is left to wait for."""
         for depth in range(_QUEUE):  # everyone gets a first batch before anyone gets a second
             for worker in self.workers:
-                if self.waiting and len(worker.batches) == depth:
-                    worker.give(self.waiting.popleft(), self.size, self.aspect)
-            while depth == 0 and self.waiting and len(self.workers) < self.pool.workers:
+                if len(worker.batches) == depth and (batch := self._next_batch()):
+                    worker.give(batch, self.size, self.aspect)
+            while depth == 0 and len(self.workers) < self.pool.workers and (batch := self._next_batch()):
                 self.workers.append(self.pool.start_worker())
-                self.workers[-1].give(self.waiting.popleft(), self.size, self.aspect)
+                self.workers[-1].give(batch, self.size, self.aspect)
+        return any(worker.batches for worker in self.workers)
+
+    def _next_batch(self) -> Batch | None:
+        return self.again.popleft() if self.again else next(self.batches, None)
 
     def _receive(self, worker: WorkerProcess) -> Iterator[Piece]:
         lines = worker.lines()
@@ -172,7 +178,7 @@ class _Run:
         done = {record.number for record in worker.records}
         rest = [file for file in batch.files if file.number not in done]
         blamed = next((file for file in rest if file.number == at), None)
-        again = Batch(rest, batch.part.with_name(f"{batch.part.name}+"), batch.tries + 1)
+        again = Batch(rest, batch.part.with_name(f"{batch.part.name}+{self.pool.lost}"), batch.tries + 1)
         if blamed is None and again.tries >= _MOST_TRIES:
             blamed = rest[0]
         if blamed and status == -signal.SIGKILL and not worker.timed_out and blamed.number not in self.retried:
@@ -183,7 +189,7 @@ class _Run:
             yield Piece(None, [refusal(blamed.number, error)])
             again.files.remove(blamed)
         worker.batches.appendleft(again)
-        self.waiting.extendleft(reversed([one for one in worker.batches if one.files]))
+        self.again.extendleft(reversed([one for one in worker.batches if one.files]))
 
 
 def _loss(name: str, timed_out: bool, status: int, time_limit: float) -> ImagingError:

@@ -16,8 +16,8 @@ from modality_assets.shards.moments import Moments, moments_of_images
 from modality_assets.shards.pixel_file import PixelFileReader, PixelFileWriter, Pixels, bytes_of, read_exactly
 from modality_assets.shards.selection import DecodedPixels
 
-PIECE_BYTES = 16 << 20
-"""Pixels that one worker holds at a time."""
+PIECE_BYTES = 4 << 20
+"""Pixels that one worker holds at a time: they should stay in the processor's cache until they are written."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """Mean and standard deviation of all pixels of a split in one pass, in float64.
 
 The published work skipped standardisation for fear of float32 sums over 150 G values. Here each image
-has its own mean and squared deviation (two passes while it is in the processor's cache), and images
+has its own mean and squared deviation, taken while it is in the processor's cache, and images
 are merged by Chan, Golub & LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
 sample variances", which loses nothing however many there are.
 """
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-_BLOCK_VALUES = 1 << 16  # float64 values at a time: 512 KiB stay in the cache
 
 
 @dataclass(frozen=True)
@@ -50,25 +49,31 @@ def moments_of_images(
     """
     if not pixels.size:
         return Moments()
-    flat = pixels.reshape(len(pixels), -1)
     scale, offset = affine[:, 0].astype(np.float64), affine[:, 1].astype(np.float64)
-    mean, deviation = np.empty(len(flat)), np.empty(len(flat))
-    step = max(1, _BLOCK_VALUES // max(1, flat.shape[1]))
-    outside = (np.minimum(offset, offset + scale) < 0) | (np.maximum(offset, offset + scale) > 1)
-    for start in range(0, len(flat), step):
-        block = slice(start, start + step)
-        values = flat[block].astype(np.float64)
-        real = (outside[block] & clip)[:, None]
-        if real.any():
-            clipped = np.clip(values * (scale[block, None] / levels) + offset[block, None], 0.0, 1.0)
-            values = np.where(real, clipped, values)
-        block_mean = values.mean(axis=1)
-        values -= block_mean[:, None]
-        block_deviation = np.einsum("ij,ij->i", values, values)
-        unit = np.where(real[:, 0], 1.0, scale[block] / levels)
-        mean[block] = block_mean * unit + np.where(real[:, 0], 0.0, offset[block])
-        deviation[block] = block_deviation * unit**2
+    mean, deviation = np.empty(len(pixels)), np.empty(len(pixels))
+    clipped = clip & ((np.minimum(offset, offset + scale) < 0) | (np.maximum(offset, offset + scale) > 1))
+    for place, image in enumerate(pixels):
+        if clipped[place]:
+            values = np.clip(image * (scale[place] / levels) + offset[place], 0.0, 1.0)
+            mean[place] = values.mean()
+            values -= mean[place]
+            deviation[place] = np.vdot(values, values)
+        else:
+            mean_q, deviation_q = _moments_of_q(image)
+            unit = scale[place] / levels
+            mean[place], deviation[place] = mean_q * unit + offset[place], deviation_q * unit**2
     # Chan's formula for many groups of equal size at once
     middle = float(mean.mean())
-    between = float(((mean - middle) ** 2).sum()) * flat.shape[1]
-    return Moments(flat.size, middle, float(deviation.sum()) + between)
+    between = float(((mean - middle) ** 2).sum()) * pixels[0].size
+    return Moments(pixels.size, middle, float(deviation.sum()) + between)
+
+
+def _moments_of_q(image: NDArray[np.unsignedinteger]) -> tuple[float, float]:
+    """Return the mean of one image (H, W) and the sum of squared deviations from it.
+
+    OpenCV sums integers, or float64 that hold integers: above the minimum, so that little cancels in the difference.
+    """
+    low = image.min()
+    above = image - low
+    mean = float(cv2.mean(above)[0])
+    return float(low) + mean, max(0.0, float(cv2.norm(above, cv2.NORM_L2SQR)) - mean * mean * image.size)

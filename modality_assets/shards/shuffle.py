@@ -35,9 +35,13 @@ def hashed(numbers: NDArray[np.int64], *purpose: object) -> NDArray[np.uint64]:
     return mixed ^ (mixed >> np.uint64(31))
 
 
+LEAST_FILES = 4
+"""So that even a small split is written by several threads."""
+
+
 def file_count(total_bytes: int, file_bytes: int) -> int:
     """Return how many files hold ``total_bytes``: a power of two, so that growth seldom changes it."""
-    files = 1
+    files = LEAST_FILES
     while files * file_bytes < total_bytes:
         files *= 2
     return files

@@ -1,6 +1,6 @@
 """One dataset on disk: contract columns, order, provenance, quarantine, bounded files, and bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from modality_assets.imaging.batch import decode_files
+from modality_assets.imaging.batch import decode_files, open_part
 from modality_assets.imaging.decoded import Decoded, SourceFile, decode_dataset, open_decoded
 from modality_assets.imaging.decoded_tables import IMAGES_SCHEMA
 from modality_assets.imaging.errors import MissingDecodedError
@@ -30,9 +30,9 @@ class InProcess:
     def __init__(self, order: int = 1) -> None:
         self.order = order
 
-    def decode(self, batches: list[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
-        for batch in batches[:: self.order]:
-            with batch.part.open("ab") as part:
+    def decode(self, batches: Iterable[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+        for batch in list(batches)[:: self.order]:
+            with open_part(batch.part) as part:
                 records = list(decode_files(batch.files, part, size=size, aspect=aspect))
             yield Piece(batch.part, records)
 

@@ -72,7 +72,7 @@ def test_a_file_without_rows_of_an_added_dataset_keeps_its_rows_in_order(counts,
 
 
 def test_the_number_of_files_is_a_power_of_two_that_keeps_them_small():
-    assert [file_count(total, 100) for total in (0, 100, 101, 399, 400, 401)] == [1, 1, 2, 4, 4, 8]
+    assert [file_count(total, 100) for total in (0, 100, 399, 400, 401, 801)] == [4, 4, 4, 4, 8, 16]
 
 
 def test_equal_numbers_hash_equally_and_the_hashes_spread():

@@ -15,7 +15,7 @@ from modality_assets.defs.tables import contact_sheet, markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.imaging.decoded import SourceFile, decode_dataset, open_decoded
 from modality_assets.progress import Progress
-from modality_assets.results import Counts, Result, required_manifest
+from modality_assets.results import Built, Result, required_manifest
 
 CODE_VERSION = "1"
 _FACTS = ["series_uid", "patient_id", "study_uid", "modality", "body_part", "manufacturer", "licence"]
@@ -52,7 +52,7 @@ def source_list(workspace: Workspace, dataset: str) -> list[SourceFile]:
     ]
 
 
-def _make(workspace: Workspace, dataset: str, staged: Path, progress: Progress) -> Counts:
+def _make(workspace: Workspace, dataset: str, staged: Path, progress: Progress) -> Built:
     settings = workspace.settings
     report = decode_dataset(
         source_list(workspace, dataset),
@@ -62,7 +62,7 @@ def _make(workspace: Workspace, dataset: str, staged: Path, progress: Progress) 
         workers=settings.workers,
         progress=progress,
     )
-    return {
+    counts = {
         "images": report.images,
         "files_read": report.files,
         "files_unreadable": report.unreadable,
@@ -70,6 +70,7 @@ def _make(workspace: Workspace, dataset: str, staged: Path, progress: Progress) 
         "quarantined": report.quarantined,
         "quarantine_reasons": report.reasons,
     }
+    return Built(counts, report.sha256)
 
 
 def _show(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import Manifest, read_manifest
 from modality_assets.modality import CLASSES
 from modality_assets.progress import Progress
-from modality_assets.results import Counts, MissingInputError, Result, complete, required_manifest
+from modality_assets.results import Built, MissingInputError, Result, complete, required_manifest
 from modality_assets.shards.reader import ShardReader
 from modality_assets.shards.writer import write_shards
 
@@ -60,7 +60,7 @@ def shards_result(workspace: Workspace, rescaling: str, split: str) -> Result:
     )
 
 
-def _make(workspace: Workspace, rescaling: str, split: str, staged: Path, progress: Progress) -> Counts:
+def _make(workspace: Workspace, rescaling: str, split: str, staged: Path, progress: Progress) -> Built:
     settings = workspace.settings
     index = write_shards(
         [workspace.layout.decoded(dataset) for dataset in decoded_manifests(workspace, split)],
@@ -72,7 +72,8 @@ def _make(workspace: Workspace, rescaling: str, split: str, staged: Path, progre
         progress=progress,
         reuse=_earlier(workspace, split),
     )
-    return {"images": index.images, "datasets": len(index.datasets), "mean": index.mean, "std": index.std}
+    counts = {"images": index.images, "datasets": len(index.datasets), "mean": index.mean, "std": index.std}
+    return Built(counts, {file.name: file.sha256 for file in (*index.files, *index.arrays)})
 
 
 def _earlier(workspace: Workspace, split: str) -> list[Path]:
