@@ -222,17 +222,21 @@ def shards_group() -> None:
 @_archive
 @_data
 def verify(archive: str, data: Path | None) -> None:
-    """Read every byte of every shard, and name each damaged file."""
-    from modality_assets.shards.verification import verify_shards
+    """Read every byte of every shard and of the decoded images behind them, and name each damaged file.
+
+    Materialising what is named makes it again.
+    """
+    from modality_assets.shards.verification import verify_decoded, verify_shards
 
     layout = _use(archive, data)
     with progress_bars() as progress:
-        problems = verify_shards(layout.root / "shards", progress)
+        problems = verify_decoded(layout.decoded_folders, progress)
+        problems += verify_shards(layout.root / "shards", progress)
     for folder, file, problem in problems:
         error_console.print(f"{folder / file}: {problem}", highlight=False, soft_wrap=True)
     if problems:
         sys.exit(1)
-    console.print("every shard is whole")
+    console.print("every shard is whole, and so are the decoded images behind them")
 
 
 @main.command()

@@ -77,6 +77,34 @@ def damaged_files(folder: Path, name: str = MANIFEST) -> list[str]:
     ]
 
 
+def sound_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
+    """Return the manifest of a complete result, or None as `read_manifest` does, or where a file has been altered.
+
+    Only files newer than the manifest are read, so this costs a look at each file's time. Whoever finds damage
+    that left the time as it was calls `mark_damaged`.
+    """
+    manifest = read_manifest(folder, name)
+    if manifest is None:
+        return None
+    try:
+        written = (folder / name).stat().st_mtime_ns
+        newer = [file for file in manifest.files if (folder / file).stat().st_mtime_ns > written]
+        if any(sha256_of(folder / file) != manifest.files[file]["sha256"] for file in newer):
+            return None
+    except OSError:
+        return None
+    if newer:  # a copy of the folder, for example: they need not be read again
+        with contextlib.suppress(OSError):
+            os.utime(folder / name)
+    return manifest
+
+
+def mark_damaged(path: Path) -> None:
+    """Make a damaged file newer than its manifest, so that its result is no longer fresh and is made again."""
+    with contextlib.suppress(OSError):  # missing, which shows by itself; or of another user, who is told
+        os.utime(path)
+
+
 def describe(
     staged: Path,
     *,

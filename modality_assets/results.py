@@ -14,6 +14,7 @@ from modality_assets.manifest import (
     publish_files,
     publish_folder,
     read_manifest,
+    sound_manifest,
     staging,
 )
 
@@ -56,8 +57,8 @@ class Result:
         return digest({"asset": self.asset, "code_version": self.code_version, "inputs": self.inputs})
 
     def fresh_manifest(self) -> Manifest | None:
-        """Return the manifest on disk if it was made whole from the very same inputs, else None."""
-        manifest = read_manifest(self.folder, self.manifest)
+        """Return the manifest on disk if the result was made from the very same inputs and is whole, else None."""
+        manifest = sound_manifest(self.folder, self.manifest)
         if manifest is None or manifest.input_hash != self.input_hash or manifest.counts.get("incomplete"):
             return None
         return manifest
@@ -90,7 +91,7 @@ def make(result: Result, build: Callable[[Path], Counts | Built], *, run_id: str
 
 def required_manifest(folder: Path, asset: str, partition: str | None = None) -> Manifest:
     """Return the manifest of an upstream result; raise `MissingInputError` naming the asset where there is none."""
-    manifest = read_manifest(folder)
+    manifest = sound_manifest(folder)
     if manifest is None:
         which = f"{asset} [{partition}]" if partition else asset
         raise MissingInputError(f"{which} is not there, or not complete ({folder}): materialise it first")

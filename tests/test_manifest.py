@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modality_assets.manifest import (
+    MANIFEST,
     Manifest,
     damaged_files,
     describe,
     digest,
+    mark_damaged,
     publish_files,
     publish_folder,
     read_manifest,
+    sound_manifest,
     staging,
     write_json,
 )
@@ -169,3 +173,20 @@ def _fail_half_way(final: Path) -> None:
 def _written(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
+
+
+def test_a_copy_of_a_result_is_read_once_and_then_trusted(tmp_path):
+    manifest = _publish(tmp_path / "cohort", "a table")
+    table = tmp_path / "cohort" / "table.txt"
+    later = time.time_ns() + 10**9
+    os.utime(table, ns=(later, later))
+    os.utime(tmp_path / "cohort" / MANIFEST, ns=(later - 10**8, later - 10**8))
+    assert sound_manifest(tmp_path / "cohort") == manifest
+    os.utime(tmp_path / "cohort" / MANIFEST, ns=(later, later))
+    table.write_text("b table")
+    os.utime(table, ns=(later - 1, later - 1))
+    assert sound_manifest(tmp_path / "cohort") == manifest, "older than its manifest: not read"
+    mark_damaged(table)
+    os.utime(tmp_path / "cohort" / MANIFEST, ns=(1, 1))
+    assert sound_manifest(tmp_path / "cohort") is None
+    assert read_manifest(tmp_path / "cohort") == manifest

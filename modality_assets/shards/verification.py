@@ -1,8 +1,12 @@
-"""Looks through all shards of a data root for damage, and names each damaged file."""
+"""Looks through all shards of a data root, and the decoded images behind them, and names each damaged file.
 
+What is found damaged is marked, so that materialising it makes it again, and a whole result stays as it is.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
-from modality_assets.manifest import read_manifest, sha256_of
+from modality_assets.manifest import MANIFEST, damaged_files, mark_damaged, read_manifest, sha256_of
 from modality_assets.modality import ClassOrderError
 from modality_assets.progress import SILENT, Progress
 from modality_assets.shards.index import INDEX, ShardError, mend, read_index
@@ -10,7 +14,7 @@ from modality_assets.shards.reader import ShardReader, file_problem
 
 
 def verify_shards(root: Path, progress: Progress = SILENT) -> list[tuple[Path, str, str]]:
-    """Return (folder, file, problem) for each damaged file below ``root``, which is shards/ of a data root.
+    """Return (folder, file, problem) for each damaged file below ``root``, which is shards/ of a data root; mark them.
 
     Every byte is read. A healthy root gives an empty list, and so does one without shards.
     """
@@ -21,6 +25,28 @@ def verify_shards(root: Path, progress: Progress = SILENT) -> list[tuple[Path, s
         for folder in folders:
             problems += [(folder, file, problem) for file, problem in verify_folder(folder)]
             task.advance()
+    return _marked(problems)
+
+
+def verify_decoded(folders: Sequence[Path], progress: Progress = SILENT) -> list[tuple[Path, str, str]]:
+    """Return (folder, file, problem) for each damaged file of decoded/<dataset> ``folders``; mark them."""
+    problems: list[tuple[Path, str, str]] = []
+    with progress.task("Verifying decoded images", total=len(folders), unit="folders") as task:
+        for folder in folders:
+            cure = f"materialise decoded_images for {folder.name} again"
+            try:
+                damaged = [(file, "its bytes are not those that were written") for file in damaged_files(folder)]
+            except (OSError, ValueError, TypeError) as error:
+                damaged = [(MANIFEST, f"cannot be read ({error})")]
+            problems += [(folder, file, f"{problem}; {cure}") for file, problem in damaged]
+            task.advance()
+    return _marked(problems)
+
+
+def _marked(problems: list[tuple[Path, str, str]]) -> list[tuple[Path, str, str]]:
+    for folder, file, _ in problems:
+        if file != MANIFEST:
+            mark_damaged(folder / file)
     return problems
 
 

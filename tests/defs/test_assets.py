@@ -1,6 +1,7 @@
 """The assets under Dagster's own harness: an ephemeral instance, contexts with partition keys."""
 
 import json
+import os
 import shutil
 
 import dagster as dg
@@ -17,6 +18,7 @@ from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.manifest import read_manifest
 from modality_assets.modality import CLASSES
 from modality_assets.results import MissingInputError
+from modality_assets.shards.verification import verify_decoded, verify_shards
 
 PLAN = [collection_catalogue, cohort, split_plan]
 DATASETS = ["test-a", "test-b", "train-a", "train-b", "validate-a", "validate-b"]
@@ -141,3 +143,49 @@ def test_an_asset_whose_input_is_missing_says_which_to_materialise(instance, wor
     assert not result.success
     error = result.failure_data_for_node("cohort").error
     assert "collection_catalogue" in (error.cause or error).message
+
+
+def _flip_a_bit(path, *, as_rot):
+    """Change one bit; ``as_rot`` leaves the file's time as it was, as a failing disk does."""
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    if as_rot:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("as_rot", [False, True])
+def test_a_damaged_shard_is_named_and_made_again_by_materialising_it(instance, decoded, as_rot):
+    key = dg.MultiPartitionKey({"rescaling": "image_range", "split": "train"})
+    assert _materialise([rescaled_shards], instance, decoded, key).success
+    folder = decoded.layout.shards("image_range", "train")
+    whole = {path.name: path.read_bytes() for path in folder.glob("*.npy")}
+    victim = folder / "pixels-00000.npy"
+    _flip_a_bit(victim, as_rot=as_rot)
+    if as_rot:  # nothing but its bytes tells
+        ((_, file, problem),) = verify_shards(folder.parents[1])
+        assert file == victim.name
+        assert "materialise rescaled_shards for image_range|train again" in problem
+    assert _materialise([rescaled_shards], instance, decoded, key).success
+    assert {path.name: path.read_bytes() for path in folder.glob("*.npy")} == whole
+    assert verify_shards(folder.parents[1]) == []
+
+
+@pytest.mark.parametrize("as_rot", [False, True])
+def test_a_damaged_decoded_file_is_named_blocks_its_split_and_is_made_again(instance, decoded, as_rot):
+    folder = decoded.layout.decoded("train-b")
+    victim = folder / "pixels-00000.npy"
+    whole = victim.read_bytes()
+    _flip_a_bit(victim, as_rot=as_rot)
+    if as_rot:
+        assert [(one.name, file) for one, file, _ in verify_decoded(decoded.layout.decoded_folders)] == [
+            ("train-b", victim.name)
+        ]
+    key = dg.MultiPartitionKey({"rescaling": "image_range", "split": "train"})
+    with pytest.raises(MissingInputError, match="needs decoded_images of train-b"):
+        _materialise([rescaled_shards], instance, decoded, key)
+    assert _materialise([decoded_images], instance, decoded, "train-b").success
+    assert victim.read_bytes() == whole
+    assert verify_decoded(decoded.layout.decoded_folders) == []
+    assert _materialise([rescaled_shards], instance, decoded, key).success

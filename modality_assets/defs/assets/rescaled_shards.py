@@ -11,7 +11,7 @@ from modality_assets.defs.partitions import shard_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import contact_sheet, markdown_table
 from modality_assets.defs.workspace import Workspace
-from modality_assets.manifest import Manifest, read_manifest
+from modality_assets.manifest import Manifest, sound_manifest
 from modality_assets.modality import CLASSES
 from modality_assets.progress import Progress
 from modality_assets.results import Built, MissingInputError, Result, complete, required_manifest
@@ -36,7 +36,7 @@ def decoded_manifests(workspace: Workspace, split: str) -> dict[str, Manifest]:
     Dagster's `AllPartitionMapping` does not prove that every partition upstream exists; this does.
     """
     found = {
-        dataset: read_manifest(workspace.layout.decoded(dataset)) for dataset in required_datasets(workspace, split)
+        dataset: sound_manifest(workspace.layout.decoded(dataset)) for dataset in required_datasets(workspace, split)
     }
     missing = [dataset for dataset, manifest in found.items() if manifest is None]
     if missing:
