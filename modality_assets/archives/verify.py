@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pydicom
-
 from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, Written
 from modality_assets.archives.written import PIECE
 from modality_assets.manifest import Manifest, digest
@@ -121,6 +119,8 @@ def _check_headers(paths: list[Path], uid: str, *, vouched: bool) -> None:
 
 def series_uid_of(path: Path) -> str | None:
     """Return SeriesInstanceUID (0020,000E) of a DICOM file, None where there is none to be read."""
+    import pydicom  # a third of a second; most runs never need it
+
     with path.open("rb") as file:
         start = file.read(_HEAD)
     found = quick_series_uid(start)

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_matrix
 
 from modality_assets.catalogue.split.chatter import without_solver_chatter
 
@@ -61,6 +59,10 @@ class Program:
 
     def minimise(self, cost: Terms, *, gap: float, nodes: int, seconds: float) -> Solution:
         """Minimise ``cost`` until the relative ``gap`` is proven, or ``nodes`` or ``seconds`` are spent."""
+        # Half a second, which runs that plan no split do not pay.
+        from scipy.optimize import Bounds, LinearConstraint, milp
+        from scipy.sparse import csr_matrix
+
         costs = np.zeros(len(self._lower))
         for column, value in cost.items():
             costs[column] += value
