@@ -17,7 +17,7 @@ import polars as pl
 
 import modality_assets
 from modality_assets.layout import DataLayout, data_root
-from modality_assets.manifest import MANIFEST, Manifest, read_manifest
+from modality_assets.manifest import MANIFEST, Manifest, origin_of, read_manifest, whole
 from modality_assets.modality import CLASSES
 from modality_assets.settings import DEMO, Settings, SettingsError, read_settings
 
@@ -263,7 +263,7 @@ class Results:
         as_seen = True
         wanted = rows.select("dataset", "source_file", "frame", "split", "row_in_split").with_row_index("at")
         for (dataset,), some in wanted.group_by("dataset"):
-            folder = self.layout.decoded(str(dataset))
+            folder = whole(self.layout.decoded(str(dataset)))
             if _manifest(folder) is None:
                 continue
             places = (
@@ -318,7 +318,10 @@ class Results:
         if asset == "header_disagreements":
             found = [_manifest(self.layout.reports, DISAGREEMENTS_MANIFEST)]
         elif asset == "source_files":
-            found = [_without_files(folder, _stamp(folder / MANIFEST)[1]) for folder in folders[asset]]
+            found = [
+                _manifest(folder) if origin_of(folder) else _without_files(folder, _stamp(folder / MANIFEST)[1])
+                for folder in folders[asset]
+            ]
         else:
             found = [_manifest(folder) for folder in folders[asset]]
         return [manifest for manifest in found if manifest is not None and manifest.asset == asset]
@@ -359,6 +362,8 @@ def _stamp(path: Path) -> tuple[Path, int]:
 
 
 def _manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
+    if origin_of(folder) is not None:
+        return read_manifest(folder, name)
     _, written = _stamp(folder / name)
     return _kept_manifest(folder, name, written) if written else None
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from modality_assets.archives.archive import archive_name
 from modality_assets.bench import BENCHES, run_bench
 from modality_assets.layout import STORAGE, DataLayout, data_root
+from modality_assets.manifest import whole
 from modality_assets.settings import DEMO, Settings, read_settings, write_settings
 from modality_assets.terminal import (
     console,
@@ -62,7 +63,7 @@ _archive = click.option(
     show_default=True,
     help="replica, folder:PATH, nbia[:URL], idc[:S3-ENDPOINT] or dicomweb:URL",
 )
-_data = click.option("--data", type=click.Path(path_type=Path), help="the data root; by default ./data/<archive name>")
+_data = click.option("--data", help="the data root, a folder or s3://bucket/prefix; by default ./data/<archive name>")
 _storage = click.option(
     "--storage",
     envvar=STORAGE,
@@ -78,7 +79,7 @@ _config = click.option("--config", type=_file, help="JSON of settings to use fro
 @_archive
 @_data
 @_storage
-def demo(archive: str, data: Path | None) -> None:
+def demo(archive: str, data: str | None) -> None:
     """Materialise the whole graph with small settings, and print what came out."""
     layout = _use(archive, data)
     _keep(layout, read_settings(layout.settings, DEMO))
@@ -94,7 +95,7 @@ def demo(archive: str, data: Path | None) -> None:
 @_storage
 @_config
 @click.option("--select", default="", help="assets, separated by commas; by default all")
-def run(archive: str, data: Path | None, config: Path | None, select: str) -> None:
+def run(archive: str, data: str | None, config: Path | None, select: str) -> None:
     """Materialise the graph, or some assets of it, with chosen settings."""
     layout = _use(archive, data)
     _keep(layout, _chosen(layout, config, Settings()))
@@ -109,7 +110,7 @@ def run(archive: str, data: Path | None, config: Path | None, select: str) -> No
 @_storage
 @click.option("--dagster-port", default=DAGSTER_PORT, show_default=True)
 @click.option("--dashboard-port", default=DASHBOARD_PORT, show_default=True)
-def ui(archive: str, data: Path | None, dagster_port: int, dashboard_port: int) -> None:
+def ui(archive: str, data: str | None, dagster_port: int, dashboard_port: int) -> None:
     """Start the Dagster UI and the dashboard on loopback, until Ctrl-C."""
     from modality_assets.defs.instance import fail_dead_runs, open_instance
 
@@ -139,7 +140,7 @@ def ui(archive: str, data: Path | None, dagster_port: int, dashboard_port: int) 
 @_config
 def plan(
     archive: str,
-    data: Path | None,
+    data: str | None,
     budget_gb: float | None,
     cohort: str | None,
     plans: tuple[str, ...],
@@ -185,7 +186,7 @@ def serve(folder: Path | None, port: int) -> None:
 @archive_group.command()
 @click.argument("number", type=click.IntRange(1, 3))
 @_data
-def release(number: int, data: Path | None) -> None:
+def release(number: int, data: str | None) -> None:
     """Let the embedded archive serve release NUMBER from now on; a running server changes at once."""
     from modality_assets.archives.replica.content import set_release
 
@@ -221,7 +222,7 @@ def shards_group() -> None:
 @shards_group.command()
 @_archive
 @_data
-def verify(archive: str, data: Path | None) -> None:
+def verify(archive: str, data: str | None) -> None:
     """Read every byte of every shard and of the decoded images behind them, and name each damaged file.
 
     Materialising what is named makes it again.
@@ -230,7 +231,10 @@ def verify(archive: str, data: Path | None) -> None:
 
     layout = _use(archive, data)
     with progress_bars() as progress:
-        problems = verify_decoded(layout.decoded_folders, progress)
+        decoded = [whole(folder) for folder in layout.decoded_folders]
+        for folder in layout.shard_folders:
+            whole(folder)
+        problems = verify_decoded(decoded, progress)
         problems += verify_shards(layout.root / "shards", progress)
     for folder, file, problem in problems:
         error_console.print(f"{folder / file}: {problem}", highlight=False, soft_wrap=True)
@@ -260,7 +264,7 @@ def predict(
     coverage: float,
     as_json: bool,
     archive: str,
-    data: Path | None,
+    data: str | None,
 ) -> None:
     """Tell the modality of files, folders, zips or patterns of DICOM, NIfTI, PNG and others."""
     from modality_assets.prediction.best_model import best_model
@@ -300,13 +304,13 @@ def bench(what: str, as_json: bool) -> None:
         console.print_json(data=found)
 
 
-def _use(archive: str, data: Path | None) -> DataLayout:
+def _use(archive: str, data: str | None) -> DataLayout:
     """Fix archive and data root for this process and its children, and say which root it is."""
     layout = DataLayout(data_root(archive_name(archive), data))
     os.environ["MODALITY_ARCHIVE"] = archive
-    os.environ["MODALITY_DATA"] = str(layout.root)
+    os.environ["MODALITY_DATA"] = layout.address
     console.print(
-        f"archive [bold]{archive}[/bold], data root [bold]{layout.root}[/bold]", highlight=False, soft_wrap=True
+        f"archive [bold]{archive}[/bold], data root [bold]{layout.address}[/bold]", highlight=False, soft_wrap=True
     )
     return layout
 
@@ -334,7 +338,7 @@ def _run_graph(layout: DataLayout, selected: list[str]) -> None:
 
     with progress_bars() as progress:
         made, fresh = run_everything(defs, Workspace.from_environment(), selected, progress, console.print)
-    console.print(f"{made} results made, {fresh} found fresh, in {layout.root}", highlight=False, soft_wrap=True)
+    console.print(f"{made} results made, {fresh} found fresh, in {layout.address}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

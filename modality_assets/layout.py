@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from modality_assets.manifest import MANIFEST, current, origin_of, origins, read_manifest
+
 STORAGE = "MODALITY_STORAGE"
 """Environment variable: ``postgresql://user:password@host/database`` in place of SQLite below the data root."""
 
@@ -44,8 +46,13 @@ class DataLayout:
     root: Path
 
     @property
+    def address(self) -> str:
+        """What ``--data`` names: a folder, or the object store of which ``root`` is a copy."""
+        return origins[self.root].url if self.root in origins else str(self.root)
+
+    @property
     def settings(self) -> Path:
-        return self.root / "settings.json"
+        return current(self.root / "settings.json")
 
     @property
     def lock(self) -> Path:
@@ -66,11 +73,11 @@ class DataLayout:
 
     @property
     def series_table(self) -> Path:
-        return self.catalogue / "series.parquet"
+        return _found(self.catalogue, "series.parquet")
 
     @property
     def collections_table(self) -> Path:
-        return self.catalogue / "collections.parquet"
+        return _found(self.catalogue, "collections.parquet")
 
     @property
     def cohort(self) -> Path:
@@ -78,21 +85,21 @@ class DataLayout:
 
     @property
     def cohort_table(self) -> Path:
-        return self.cohort / "series.parquet"
+        return _found(self.cohort, "series.parquet")
 
     @property
     def cohort_lock(self) -> Path:
-        return self.cohort / "cohort.lock.json"
+        return _found(self.cohort, "cohort.lock.json")
 
     def split(self, plan: str | None = None) -> Path:
         """The folder of the current plan, or of another plan by name."""
         return self.root / "split" if plan is None else self.root / "split" / check_dataset_key(plan)
 
     def split_table(self, plan: str | None = None) -> Path:
-        return self.split(plan) / "datasets.parquet"
+        return _found(self.split(plan), "datasets.parquet")
 
     def split_record(self, plan: str | None = None) -> Path:
-        return self.split(plan) / "plan.json"
+        return _found(self.split(plan), "plan.json")
 
     def source_files(self, dataset: str) -> Path:
         return self.root / "source_files" / check_dataset_key(dataset)
@@ -102,6 +109,10 @@ class DataLayout:
 
     def decoded(self, dataset: str) -> Path:
         return self.root / "decoded" / check_dataset_key(dataset)
+
+    def images_table(self, dataset: str) -> Path:
+        """The table of a dataset's decoded images."""
+        return _found(self.decoded(dataset), "images.parquet")
 
     def shards(self, rescaling: str, split: str) -> Path:
         return self.root / "shards" / rescaling / split
@@ -126,25 +137,26 @@ class DataLayout:
 
     def refresh_record(self, number: int) -> Path:
         """What one refresh brought and did; numbers count from 1."""
-        return self.root / "refresh" / f"{number:04d}" / "refresh.json"
+        return current(self.root / "refresh" / f"{number:04d}" / "refresh.json")
 
     @property
     def refresh_records(self) -> list[Path]:
         """The record of every refresh, oldest first."""
-        return sorted((self.root / "refresh").glob("[0-9]*/refresh.json"))
+        numbers = [int(folder.name) for folder in _folders(self.root / "refresh", "*") if folder.name.isdigit()]
+        return [record for number in numbers if (record := self.refresh_record(number)).is_file()]
 
     @property
     def set_aside(self) -> Path:
         """The datasets that could not be fetched or decoded after every attempt, and why."""
-        return self.root / "refresh" / "set_aside.json"
+        return current(self.root / "refresh" / "set_aside.json")
 
     @property
     def comparison_table(self) -> Path:
-        return self.reports / "comparison.parquet"
+        return _found(self.reports, "comparison.parquet")
 
     @property
     def disagreements_table(self) -> Path:
-        return self.reports / "disagreements.parquet"
+        return _found(self.reports, "disagreements.parquet", "disagreements.manifest.json")
 
     def experiment(self, study: str, trial: str) -> Path:
         return self.root / "experiments" / study / trial
@@ -175,11 +187,28 @@ class DataLayout:
         return _folders(self.root / "experiments", "*/*")
 
 
+def _found(folder: Path, name: str, manifest: str = MANIFEST) -> Path:
+    """Return a file of a result, brought first where the data root is a copy of an object store."""
+    if origin_of(folder) is not None:
+        read_manifest(folder, manifest)
+    return folder / name
+
+
 def _folders(below: Path, pattern: str) -> list[Path]:
+    origin = origin_of(below)
+    if origin is not None:
+        return origin.folders(below, pattern)
     return sorted(path for path in below.glob(pattern) if path.is_dir() and not path.name.startswith("."))
 
 
 def data_root(archive_name: str, data: str | os.PathLike[str] | None = None) -> Path:
-    """Return the data root: ``data`` or MODALITY_DATA exactly, else ``./data/<archive name>``."""
+    """Return the data root: ``data`` or MODALITY_DATA exactly, else ``./data/<archive name>``.
+
+    For ``s3://bucket/prefix`` it is the folder on this machine that holds a copy of what was used of it.
+    """
     exact = data or os.environ.get("MODALITY_DATA")
+    if exact and str(exact).startswith("s3://"):
+        from modality_assets.object_store import open_root
+
+        return open_root(str(exact))
     return Path(exact).expanduser().absolute() if exact else Path("data").absolute() / check_dataset_key(archive_name)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 MANIFEST = "manifest.json"
 _STAGING = ".staging-"
@@ -39,6 +39,59 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+class Origin(Protocol):
+    """The store of which a data root on disk is a copy; `object_store.py` has the one there is."""
+
+    url: str
+
+    def look_up(self, folder: Path, name: str, *, whole: bool) -> Manifest | None:
+        """Return the manifest that the store holds now, its files on disk: all, or those that readers open at once."""
+
+    def publish(self, staged: Path, folder: Path, manifest: Manifest, name: str) -> None:
+        """Make the store hold the files below ``staged`` as the result ``folder``, the manifest last."""
+
+    def bring_file(self, path: Path) -> None:
+        """Make a single file on disk the one that the store holds now."""
+
+    def keep_file(self, path: Path, content: bytes) -> None:
+        """Make the store hold a single file, as it will be on disk."""
+
+    def folders(self, below: Path, pattern: str) -> list[Path]:
+        """Return the folders that the store holds below one of them."""
+
+
+origins: dict[Path, Origin] = {}
+"""The store behind each data root that is a copy of one, by its folder; empty where all roots are local."""
+_LOCAL_ALWAYS = {"archive", "dagster"}
+
+
+def origin_of(path: Path) -> Origin | None:
+    """Return the store that holds ``path``, None for what lies on this machine alone."""
+    for root, origin in origins.items():
+        if path.is_relative_to(root):
+            parts = path.relative_to(root).parts
+            local = not parts or parts[0] in _LOCAL_ALWAYS or any(part.startswith(".") for part in parts)
+            return None if local else origin
+    return None
+
+
+def current(path: Path) -> Path:
+    """Return ``path`` after bringing the single file from the store that holds it, where one does."""
+    if origins and (origin := origin_of(path)) is not None:
+        origin.bring_file(path)
+    return path
+
+
+def whole(folder: Path) -> Path:
+    """Return ``folder`` after bringing every file of its results from the store that holds them, where one does.
+
+    `read_manifest` brings tables and indices, not pixels and source files: whoever opens those asks here first.
+    """
+    if origins and (origin := origin_of(folder)) is not None:
+        origin.look_up(folder, MANIFEST, whole=True)
+    return folder
+
+
 def digest(value: Any) -> str:
     """Return the SHA-256 (hex) of a JSON-able value; equal values give equal digests in any key order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
@@ -55,8 +108,16 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
     """Return the manifest of a complete result, or None where there is none to be trusted.
 
     None means: no manifest, one that cannot be read, or a listed file that is missing or has another
-    length. Bytes are not hashed here; `damaged_files` does that.
+    length. Bytes are not hashed here; `damaged_files` does that. Where the data root is a copy of a store,
+    the store's manifest counts.
     """
+    if origins and (origin := origin_of(folder)) is not None:
+        return origin.look_up(folder, name, whole=False)
+    return manifest_on_disk(folder, name)
+
+
+def manifest_on_disk(folder: Path, name: str = MANIFEST) -> Manifest | None:
+    """Return the manifest of a result that is complete on this machine, or None."""
     try:
         manifest = Manifest(**json.loads((folder / name).read_text()))
         for file, facts in manifest.files.items():
@@ -84,8 +145,8 @@ def sound_manifest(folder: Path, name: str = MANIFEST) -> Manifest | None:
     that left the time as it was calls `mark_damaged`.
     """
     manifest = read_manifest(folder, name)
-    if manifest is None:
-        return None
+    if manifest is None or origin_of(folder) is not None:  # a copy of a store heals itself, and may lack pixels
+        return manifest
     try:
         written = (folder / name).stat().st_mtime_ns
         newer = [file for file in manifest.files if (folder / file).stat().st_mtime_ns > written]
@@ -149,12 +210,24 @@ def describe(
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON under a temporary name, flush it to the disk, and rename it into place."""
+    content = json_bytes(value)
+    if origins and (origin := origin_of(path)) is not None:
+        origin.keep_file(path, content)
+    write_bytes(path, content)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return ``value`` as JSON, as it stands in every file of ours."""
+    return f"{json.dumps(value, indent=1, default=str)}\n".encode()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it to the disk, and rename it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        with temporary.open("w") as file:
-            json.dump(value, file, indent=1, default=str)
-            file.write("\n")
+        with temporary.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -183,6 +256,8 @@ def staging(final: Path) -> Iterator[Path]:
 
 def publish_folder(staged: Path, final: Path, manifest: Manifest) -> None:
     """Make ``staged`` the folder ``final`` in one step; what was there before is gone afterwards."""
+    if origins and (origin := origin_of(final)) is not None:
+        origin.publish(staged, final, manifest, MANIFEST)
     write_json(staged / MANIFEST, asdict(manifest))
     if not final.exists():
         os.rename(staged, final)
@@ -199,11 +274,13 @@ def publish_files(staged: Path, folder: Path, manifest: Manifest, name: str = MA
     For folders that hold more than this one result. Killed half-way, the manifest that is still there
     lists other lengths or hashes than the files have, and the result counts as not made.
     """
+    if origins and (origin := origin_of(folder)) is not None:
+        origin.publish(staged, folder, manifest, name)
     folder.mkdir(parents=True, exist_ok=True)
     for file in manifest.files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged / file, folder / file)
-    write_json(folder / name, asdict(manifest))
+    write_bytes(folder / name, json_bytes(asdict(manifest)))
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -29,7 +29,7 @@ from modality_assets.catalogue.split.profile import profile_datasets, shared_pat
 from modality_assets.catalogue.split.record import SplitPlan, earlier_placements, refuse_silent_rewrite
 from modality_assets.catalogue.split.tables import body_part_table
 from modality_assets.layout import DataLayout
-from modality_assets.manifest import write_json
+from modality_assets.manifest import publish_folder, read_manifest, staging, write_json
 from modality_assets.modality import SPLITS
 from modality_assets.progress import SILENT, Progress
 from modality_assets.results import Counts, Result, make, required_manifest
@@ -267,7 +267,10 @@ def _keep_other_plan(layout: DataLayout, name: str) -> None:
     current = _current_name(layout)
     if current is None or current == name:
         return
-    folder = layout.split(current)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in (layout.split_table(), layout.split_record(), layout.split() / "manifest.json"):
-        shutil.copy2(path, folder / path.name)
+    manifest = read_manifest(layout.split())
+    if manifest is None:
+        return
+    with staging(layout.split(current)) as staged:
+        for file in manifest.files:
+            shutil.copy2(layout.split() / file, staged / file)
+        publish_folder(staged, layout.split(current), manifest)

@@ -3,13 +3,17 @@
 import csv
 import os
 import tempfile
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from obstore.store import S3Store
 from PIL import Image
 
+from modality_assets.manifest import origins
 from modality_assets.modality import CLASSES, SPLITS
 
 SIZE = 32
@@ -78,6 +82,33 @@ def series_table(picture_archive: Path) -> pl.DataFrame:
 
     archive = FolderArchive(picture_archive)
     return decide(archive.list_series(), archive.list_collections())[0]
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of an S3 server on loopback."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def results_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """An empty bucket ``results``, with endpoint and credentials in the environment."""
+    for path, method in (("moto-api/reset", "POST"), ("results", "PUT")):
+        urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{path}", method=method)).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    before = dict(origins)
+    yield S3Store("results", endpoint=s3_server, client_options={"allow_http": True})
+    origins.clear()
+    origins.update(before)
 
 
 def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

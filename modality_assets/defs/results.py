@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from modality_assets.defs.log_progress import LogProgress
-from modality_assets.manifest import Manifest
+from modality_assets.manifest import Manifest, whole
 from modality_assets.progress import Progress
 from modality_assets.results import Built, Counts, Result, make
 
@@ -35,7 +35,7 @@ def materialise(
     fresh = result.fresh_manifest()
     progress = progress_of(context)
     manifest = fresh or make(result, lambda staged: build(staged, progress), run_id=context.op_execution_context.run_id)
-    return told(manifest, result.folder, found_fresh=fresh is not None, shown=show(result.folder))
+    return told(manifest, result.folder, found_fresh=fresh is not None, shown=show(whole(result.folder)))
 
 
 def told(manifest: Manifest, folder: Path, *, found_fresh: bool, shown: dict[str, Any]) -> dg.MaterializeResult:

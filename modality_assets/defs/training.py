@@ -12,6 +12,7 @@ import polars as pl
 
 from modality_assets.defs.results import progress_of
 from modality_assets.defs.workspace import Workspace
+from modality_assets.manifest import whole
 from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
@@ -64,7 +65,7 @@ def train_into(
     from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
     settings = workspace.settings
-    seen, unseen = (ShardReader(workspace.layout.shards(trial.rescaling, split)) for split in ("train", "validate"))
+    seen, unseen = (_reader(workspace, trial.rescaling, split) for split in ("train", "validate"))
     config = TrainingConfig(
         architecture=trial.architecture,
         rescaling=trial.rescaling,
@@ -109,7 +110,7 @@ def evaluate_into(
     model, evidence = load_model(model_folder), Evidence.load(model_folder)
     tables = []
     for split in SPLITS:
-        reader = ShardReader(workspace.layout.shards(trial.rescaling, split))
+        reader = _reader(workspace, trial.rescaling, split)
         pixels = predict(model, reader, progress=progress)
         tables.append(predictions_of_shards(reader, pixels, evidence, split=split, images=_images(workspace, reader)))
     described = {
@@ -126,9 +127,13 @@ def evaluate_into(
     return write_report(pl.concat(tables), staged, timings=timings, model=described, seed=workspace.settings.seed)
 
 
+def _reader(workspace: Workspace, rescaling: str, split: str) -> ShardReader:
+    return ShardReader(whole(workspace.layout.shards(rescaling, split)))
+
+
 def _images(workspace: Workspace, reader: ShardReader) -> list[pl.DataFrame]:
     """Return the tables of decoded images of the reader's datasets."""
-    return [pl.read_parquet(workspace.layout.decoded(name) / "images.parquet") for name in reader.index.datasets]
+    return [pl.read_parquet(workspace.layout.images_table(name)) for name in reader.index.datasets]
 
 
 def _licences(images: list[pl.DataFrame]) -> list[str]:

@@ -101,7 +101,8 @@ class DecodedTables:
         pl.DataFrame(self._quarantine, schema=QUARANTINE_SCHEMA, orient="row").write_parquet(staged / QUARANTINE)
 
     def _refuse(self, source: SourceFile, stage: str, error: str, reason: str) -> None:
-        self._quarantine.append((source.dataset, source.name, stage, error, reason))
+        told = reason.replace(f"{source.path.parent}/", "")  # the same file gives the same table under every data root
+        self._quarantine.append((source.dataset, source.name, stage, error, told))
         self.reasons[error] += 1
 
     def _flush(self) -> None:

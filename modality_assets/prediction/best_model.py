@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from modality_assets.layout import DataLayout
+from modality_assets.manifest import whole
 from modality_assets.prediction.errors import ModelNotFoundError
 
 
@@ -26,4 +27,4 @@ def best_model(layout: DataLayout) -> Path:
         raise ModelNotFoundError(
             f"{layout.comparison_table} holds no model of ours: materialise evaluation_report first"
         )
-    return layout.model(best["architecture"].item(), best["rescaling"].item())
+    return whole(layout.model(best["architecture"].item(), best["rescaling"].item()))

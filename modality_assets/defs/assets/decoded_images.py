@@ -14,6 +14,7 @@ from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import contact_sheet, markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.imaging.decoded import SourceFile, decode_dataset, open_decoded
+from modality_assets.manifest import whole
 from modality_assets.progress import Progress
 from modality_assets.results import Built, Result, required_manifest
 
@@ -33,7 +34,7 @@ def decoded_result(workspace: Workspace, dataset: str) -> Result:
 
 def source_list(workspace: Workspace, dataset: str) -> list[SourceFile]:
     """Return the stored files of one dataset with what the catalogue knows of each."""
-    folder = workspace.layout.source_files(dataset)
+    folder = whole(workspace.layout.source_files(dataset))
     return [
         SourceFile(
             dataset=dataset,

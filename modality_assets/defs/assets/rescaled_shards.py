@@ -11,7 +11,7 @@ from modality_assets.defs.partitions import shard_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import contact_sheet, markdown_table
 from modality_assets.defs.workspace import Workspace
-from modality_assets.manifest import Manifest, sound_manifest
+from modality_assets.manifest import Manifest, manifest_on_disk, sound_manifest, whole
 from modality_assets.modality import CLASSES
 from modality_assets.progress import Progress
 from modality_assets.results import Built, MissingInputError, Result, complete, required_manifest
@@ -63,7 +63,7 @@ def shards_result(workspace: Workspace, rescaling: str, split: str) -> Result:
 def _make(workspace: Workspace, rescaling: str, split: str, staged: Path, progress: Progress) -> Built:
     settings = workspace.settings
     index = write_shards(
-        [workspace.layout.decoded(dataset) for dataset in decoded_manifests(workspace, split)],
+        [whole(workspace.layout.decoded(dataset)) for dataset in decoded_manifests(workspace, split)],
         staged,
         split=split,
         rescaling=rescaling,
@@ -78,7 +78,11 @@ def _make(workspace: Workspace, rescaling: str, split: str, staged: Path, progre
 
 def _earlier(workspace: Workspace, split: str) -> list[Path]:
     """Return shards of this split on disk: the same images under another rescaling are the same pixel files."""
-    return [folder for folder in complete(workspace.layout.shard_folders) if folder.name == split]
+    return [
+        folder
+        for folder in complete(workspace.layout.shard_folders)
+        if folder.name == split and manifest_on_disk(folder) is not None
+    ]
 
 
 def _show(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.results import progress_of, told
 from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
-from modality_assets.manifest import MANIFEST, Manifest, digest, write_json
+from modality_assets.manifest import MANIFEST, Manifest, digest, whole, write_json
 from modality_assets.results import Result, required_manifest
 
 CODE_VERSION = "1"
@@ -72,6 +72,7 @@ def _manifest(result: Result, report: FetchReport, run_id: str) -> Manifest:
 def source_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Verified files as the archive gave them; what is already there is verified again, and healed where damaged."""
     result = source_result(workspace, context.partition_key)
+    whole(result.folder)
     with workspace.open_archive() as archive:
         report = fetch_dataset(
             archive,
