@@ -100,11 +100,15 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Written:
-    """What was hashed while a file was being written. Hashes are lower-case hex."""
+    """What was learnt of a file while it was being written. Hashes are lower-case hex.
+
+    ``series_uid`` is the series that its first bytes name, None where they name none that could be read at once.
+    """
 
     size_bytes: int
     sha256: str
     md5: str | None = None
+    series_uid: str | None = None
 
 
 @dataclass(frozen=True)

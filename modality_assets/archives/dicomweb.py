@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import polars as pl
 from python_multipart.exceptions import MultipartParseError
@@ -15,9 +15,11 @@ from modality_assets.archives.archive import (
     DeliveryError,
     EmptyArchiveError,
     FileFacts,
+    Written,
 )
-from modality_assets.archives.http import PATIENT, HttpClient, Patience
+from modality_assets.archives.http import PATIENT, HttpClient, Patience, counted
 from modality_assets.archives.unpack import Limits
+from modality_assets.archives.written import HashedFile
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 from modality_assets.layout import check_uid, dataset_key
 from modality_assets.manifest import digest
@@ -95,18 +97,17 @@ class DicomWebArchive:
             parts = _Parts(into)
             parser = MultipartParser(boundary, parts.callbacks())
             try:
-                for chunk in response.iter_bytes():
+                for chunk in counted(response.iter_bytes(), on_bytes):
                     parser.write(chunk)
-                    on_bytes(len(chunk))
             except MultipartParseError as error:
                 raise DeliveryError(f"{response.url} answered a damaged multipart body: {error}") from None
             finally:
                 parts.close()
             if not parts.ended:
                 raise DeliveryError(
-                    f"{response.url}: the multipart body was cut off after {len(parts.sizes)} instances"
+                    f"{response.url}: the multipart body was cut off after {len(parts.written)} instances"
                 )
-        return Delivery({name: FileFacts(size) for name, size in parts.sizes.items()})
+        return Delivery({name: FileFacts(file.size_bytes) for name, file in parts.written.items()}, parts.written)
 
     def pins(self) -> pl.DataFrame | None:
         return None
@@ -152,14 +153,13 @@ def _value(item: dict[str, Any], tag: str) -> str | None:
 
 
 class _Parts:
-    """Writes each part of a multipart body to a file of its own, and remembers their sizes."""
+    """Writes each part of a multipart body to a file of its own, and remembers what was written."""
 
     def __init__(self, into: Path) -> None:
-        self.sizes: dict[str, int] = {}
+        self.written: dict[str, Written] = {}
         self.ended = False
         self._into = into
-        self._file: BinaryIO | None = None
-        self._name = ""
+        self._file: HashedFile | None = None
 
     def callbacks(self) -> Any:
         return {
@@ -171,20 +171,20 @@ class _Parts:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            self.written[self._name()] = self._file.close()
             self._file = None
 
     def _begin(self) -> None:
-        if len(self.sizes) >= Limits.members:
+        if len(self.written) >= Limits.members:
             raise DeliveryError(f"more than {Limits.members} instances arrived for one series")
-        self._name = f"{len(self.sizes) + 1:06d}.dcm"
-        self.sizes[self._name] = 0
-        self._file = (self._into / self._name).open("wb")
+        self._file = HashedFile(self._into / self._name(), md5=False)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         assert self._file is not None  # the parser begins a part before its data
-        self._file.write(data[start:end])
-        self.sizes[self._name] += end - start
+        self._file.write(memoryview(data)[start:end])
+
+    def _name(self) -> str:
+        return f"{len(self.written) + 1:06d}.dcm"
 
     def _end(self) -> None:
         self.ended = True

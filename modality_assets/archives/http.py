@@ -5,9 +5,9 @@ import email.utils
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import tenacity
@@ -120,24 +120,14 @@ class HttpClient:
             raise ArchiveAnswerError(f"{response.url} answered JSON that is not a list of objects")
         return value
 
-    def download(
-        self, path: str, params: Mapping[str, Any], target: IO[bytes], on_bytes: Callable[[int], None]
-    ) -> httpx.Headers:
-        """Stream one answer into an open file, once, and return its headers.
-
-        Raises `SeriesNotFoundError` for 404, `DeliveryError` for a body cut off, and what `check_status` raises.
-        """
-        with self.stream(path, params) as response:
-            for chunk in response.iter_bytes():
-                target.write(chunk)
-                on_bytes(len(chunk))
-            return response.headers
-
     @contextlib.contextmanager
     def stream(
         self, path: str, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx.Response]:
-        """Open one answer of status 200 to be read piece by piece; errors while reading are named too."""
+        """Open one answer of status 200 to be read piece by piece; errors while reading are named too.
+
+        Raises `SeriesNotFoundError` for 404, `DeliveryError` for a body cut off, and what `check_status` raises.
+        """
         with (
             named_errors(self.url, delivery=True),
             self._client.stream("GET", path, params=dict(params or {}), headers=dict(headers or {})) as response,
@@ -173,6 +163,13 @@ def named_errors(url: httpx.URL, *, delivery: bool = False) -> Iterator[None]:
         raise DeliveryError(f"{url}: the answer's compression is damaged ({error})") from None
     except httpx.HTTPError as error:
         raise ArchiveUnreachableError(f"{url}: {type(error).__name__}: {error}") from None
+
+
+def counted(pieces: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:
+    """Pass pieces on, and tell ``on_bytes`` the length of each."""
+    for piece in pieces:
+        on_bytes(len(piece))
+        yield piece
 
 
 def check_status(response: httpx.Response) -> None:

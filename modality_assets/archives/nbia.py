@@ -3,7 +3,7 @@
 No authentication; the large lung screening trial has a host of its own.
 """
 
-import tempfile
+import itertools
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from modality_assets.archives.archive import (
     EmptyArchiveError,
     SeriesNotFoundError,
 )
-from modality_assets.archives.http import PATIENT, HttpClient, Patience
+from modality_assets.archives.http import PATIENT, HttpClient, Patience, counted
 from modality_assets.archives.unpack import Limits, unzip
 from modality_assets.catalogue.series import RAW_COLLECTION_SCHEMA, RAW_SERIES_SCHEMA, conform
 from modality_assets.layout import UnsafeNameError, dataset_key
@@ -98,18 +98,17 @@ class NbiaArchive:
         """Download and unpack the zip of one series; MD5s are those that the archive keeps of its files."""
         uid = row["series_uid"]
         client = self._own.get(row["archive_ref"], self._main)
-        with tempfile.TemporaryFile(dir=into) as packed:
-            headers = client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, packed, on_bytes)
-            size = packed.tell()
-            if size == 0:
+        with client.stream("getImageWithMD5Hash", {"SeriesInstanceUID": uid}) as response:
+            pieces = counted(response.iter_bytes(), on_bytes)
+            start = next(filter(None, pieces), b"")
+            if not start:
                 raise SeriesNotFoundError(
                     f"series {uid}: the archive answered with an empty body; it has the series no more"
                 )
-            packed.seek(0)
-            if packed.read(2) != b"PK":
-                kind = headers.get("Content-Type", "unnamed content")
-                raise DeliveryError(f"series {uid}: {size} bytes of {kind} came where a zip was due")
-            delivery = unzip(packed, into, limits=_limits(row))
+            if not start.startswith(b"PK"):
+                kind = response.headers.get("Content-Type", "unnamed content")
+                raise DeliveryError(f"series {uid}: {kind} came where a zip was due")
+            delivery = unzip(itertools.chain([start], pieces), into, limits=_limits(row))
         if not delivery.files:
             raise SeriesNotFoundError(f"series {uid}: the archive sent a zip without images; it has the series no more")
         return delivery

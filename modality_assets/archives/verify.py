@@ -1,25 +1,16 @@
 """Whether what lies in a staging folder is what was asked for, to the last byte."""
 
 import hashlib
-import struct
+import os
 import time
-import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from modality_assets.archives.archive import Delivery, DeliveryError, FileFacts, Written
+from modality_assets.archives.series_uid import series_uid_of
 from modality_assets.archives.written import PIECE
 from modality_assets.manifest import Manifest, digest
-
-_HEAD = 1 << 13
-_TAG, _SHORT, _LONG = struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I")
-_SYNTAX_UID, _SERIES_UID = 0x00020010, 0x0020000E
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_UNDEFINED = 0xFFFFFFFF
-_IMPLICIT, _EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
-_LONG_VRS = {b"OB", b"OW", b"OD", b"OF", b"OL", b"OV", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-"""Value representations whose length has four bytes (PS3.5 table 7.1-1)."""
 
 
 def verified_manifest(
@@ -40,7 +31,7 @@ def verified_manifest(
     """
     uid = str(row["series_uid"])
     names = sorted(delivery.files)
-    there = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file())
+    there = _files_below(staged)
     if there != names:
         odd = sorted(set(there) ^ set(names))
         raise DeliveryError(
@@ -58,7 +49,8 @@ def verified_manifest(
     if not vouched and stated is not None and stated != total:
         raise DeliveryError(f"series {uid}: {total} bytes arrived where the archive lists {stated}")
     if row.get("format") in (None, "DICOM"):
-        _check_headers([staged / name for name in images], uid, vouched=all(f.md5 for f in delivery.files.values()))
+        of_series = {name: _series_uid(staged / name, delivery.written.get(name)) for name in images}
+        _check_headers(of_series, uid, vouched=all(facts.md5 for facts in delivery.files.values()))
     return Manifest(
         asset="source_files",
         partition=str(row.get("dataset")),
@@ -71,6 +63,11 @@ def verified_manifest(
         counts={"files": len(files), "bytes": total},
         files=files,
     )
+
+
+def _files_below(folder: Path) -> list[str]:
+    below = ((os.path.relpath(place, folder), names) for place, _, names in os.walk(folder))
+    return sorted(name if place == "." else f"{place}/{name}" for place, names in below for name in names)
 
 
 def _is_companion(name: str, names: list[str]) -> bool:
@@ -104,89 +101,15 @@ def _read_again(path: Path, *, md5: bool) -> Written:
     return Written(size, sha256.hexdigest(), weak.hexdigest() if md5 else None)
 
 
-def _check_headers(paths: list[Path], uid: str, *, vouched: bool) -> None:
+def _series_uid(path: Path, written: Written | None) -> str | None:
+    return (written.series_uid if written else None) or series_uid_of(path)
+
+
+def _check_headers(series_uids: dict[str, str | None], uid: str, *, vouched: bool) -> None:
     """Raise unless the headers name the series; a file broken in the archive itself is left to decoding."""
-    readable = 0
-    for path in paths:
-        found = series_uid_of(path)
-        if found is not None:
-            readable += 1
-            if found != uid:
-                raise DeliveryError(f"series {uid}: {path.name} belongs to series {found}")
-    if not readable and not vouched:
-        raise DeliveryError(f"series {uid}: none of its {len(paths)} files has a DICOM header that can be read")
-
-
-def series_uid_of(path: Path) -> str | None:
-    """Return SeriesInstanceUID (0020,000E) of a DICOM file, None where there is none to be read."""
-    import pydicom  # a third of a second; most runs never need it
-
-    with path.open("rb") as file:
-        start = file.read(_HEAD)
-    found = quick_series_uid(start)
-    if found is not None:
-        return found
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-            value = header.get("SeriesInstanceUID")
-            return str(value) if value else None
-    except Exception:  # pydicom raises many kinds; all of them mean: not readable
-        return None
-
-
-def quick_series_uid(start: bytes) -> str | None:
-    """Return SeriesInstanceUID from the first bytes of a plain little-endian file; None to look properly.
-
-    Walks the elements at the top level (PS3.5 section 7.1) and past nested sequences, many times as fast as
-    a full parser. Gives up, and returns None, at anything unusual: another transfer syntax, a tag out of
-    order, the end of ``start``.
-    """
-    if start[128:132] != b"DICM":
-        return None
-    at, last, explicit = 132, 0, True
-    syntax = b""
-    try:
-        while True:
-            if last >> 16 == 2 and _TAG.unpack_from(start, at)[0] != 2:  # here the file meta information ends
-                if syntax not in (_IMPLICIT, _EXPLICIT):
-                    return None
-                explicit = syntax == _EXPLICIT
-            tag, at, length = _element(start, at, explicit)
-            if tag <= last or tag > _SERIES_UID:
-                return None
-            last = tag
-            if length == _UNDEFINED:
-                at = _after_sequence(start, at, explicit)
-                continue
-            value = start[at : at + length]
-            if len(value) != length:
-                return None
-            if tag == _SYNTAX_UID:
-                syntax = value.rstrip(b"\x00 ")
-            elif tag == _SERIES_UID:
-                return value.rstrip(b"\x00 ").decode("ascii") or None
-            at += length
-    except (struct.error, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _element(start: bytes, at: int, explicit: bool) -> tuple[int, int, int]:
-    """Return the tag of the element at ``at``, where its value begins, and the value's length."""
-    group, element = _TAG.unpack_from(start, at)
-    tag = group << 16 | element
-    if not explicit or group == _ITEM >> 16:
-        return tag, at + 8, _LONG.unpack_from(start, at + 4)[0]
-    if start[at + 4 : at + 6] in _LONG_VRS:
-        return tag, at + 12, _LONG.unpack_from(start, at + 8)[0]
-    return tag, at + 8, _SHORT.unpack_from(start, at + 6)[0]
-
-
-def _after_sequence(start: bytes, at: int, explicit: bool) -> int:
-    """Return where the sequence, or item, of undefined length whose content begins at ``at`` has ended."""
-    while True:
-        tag, at, length = _element(start, at, explicit)
-        if tag in (_ITEM_END, _SEQUENCE_END):
-            return at
-        at = _after_sequence(start, at, explicit) if length == _UNDEFINED else at + length
+    others = [(name, found) for name, found in series_uids.items() if found not in (None, uid)]
+    if others:
+        name, found = others[0]
+        raise DeliveryError(f"series {uid}: {name} belongs to series {found}")
+    if not any(series_uids.values()) and not vouched:
+        raise DeliveryError(f"series {uid}: none of its {len(series_uids)} files has a DICOM header that can be read")

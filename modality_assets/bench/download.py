@@ -117,8 +117,12 @@ def _seconds_of_gets(client: HttpClient, uids: list[str], folder: Path, workers:
     """Save each zip as it comes, and look at nothing."""
 
     def get(uid: str) -> None:
-        with (folder / uid).open("wb") as file:
-            client.download("getImageWithMD5Hash", {"SeriesInstanceUID": uid}, file, lambda amount: None)
+        with (
+            client.stream("getImageWithMD5Hash", {"SeriesInstanceUID": uid}) as response,
+            (folder / uid).open("wb") as file,
+        ):
+            for piece in response.iter_bytes():
+                file.write(piece)
 
     folder.mkdir()
     started = time.perf_counter()

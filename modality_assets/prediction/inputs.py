@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from modality_assets.archives.archive import ArchiveError
 from modality_assets.archives.unpack import Limits, unzip
+from modality_assets.archives.written import pieces_of
 from modality_assets.manifest import MANIFEST
 
 ZIP_LIMITS = Limits(members=50_000, total_bytes=16 << 30)
@@ -75,7 +76,7 @@ def _file(path: Path, unpacked: ExitStack) -> Iterator[Input]:
         into = Path(unpacked.enter_context(TemporaryDirectory(prefix="modality-")))
         try:
             with path.open("rb") as file:
-                delivery = unzip(file, into, limits=ZIP_LIMITS, md5s="", skip=())
+                delivery = unzip(pieces_of(file), into, limits=ZIP_LIMITS, md5s=None, skip=())
         except (ArchiveError, OSError) as error:
             yield Input(str(path), None, f"{type(error).__name__}: {error}")
             return

@@ -22,8 +22,8 @@ from modality_assets.archives.archive import (
 )
 from modality_assets.archives.dicomweb import DicomWebArchive
 from modality_assets.archives.http import Patience
+from modality_assets.archives.series_uid import series_uid_of
 from modality_assets.archives.store import fetch_dataset, stored_files
-from modality_assets.archives.verify import series_uid_of
 from modality_assets.catalogue.series import RAW_SERIES_SCHEMA
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")

@@ -148,20 +148,20 @@ def test_waits_grow_with_jitter_and_end() -> None:
 
 
 def test_a_body_cut_off_is_a_delivery_that_can_be_tried_again(
-    client_of: Callable[[Any], HttpClient], answer: Any, tmp_path: Any
+    client_of: Callable[[Any], HttpClient], answer: Any
 ) -> None:
     client = client_of(lambda path, query: answer(b"half", declared=8))
-    with (tmp_path / "file").open("wb") as file, pytest.raises(DeliveryError, match="cut off") as caught:
-        client.download("x", {}, file, lambda amount: None)
+    with pytest.raises(DeliveryError, match="cut off") as caught, client.stream("x") as response:
+        list(response.iter_bytes())
     assert caught.value.transient
 
 
 def test_a_download_that_is_not_there_is_a_series_not_found(
-    client_of: Callable[[Any], HttpClient], answer: Any, tmp_path: Any
+    client_of: Callable[[Any], HttpClient], answer: Any
 ) -> None:
     client = client_of(lambda path, query: answer(b"", 404))
-    with (tmp_path / "file").open("wb") as file, pytest.raises(SeriesNotFoundError):
-        client.download("x", {}, file, lambda amount: None)
+    with pytest.raises(SeriesNotFoundError), client.stream("x"):
+        pass
 
 
 def test_no_message_shows_a_password(serve_http: Serve, answer: Any) -> None:

@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,6 @@ def test_what_is_hashed_is_what_is_written(size: int, tmp_path: Path) -> None:
     assert written.md5 == hashlib.md5(data).hexdigest()
 
 
-def test_no_more_is_read_than_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "source").write_bytes(b"abcdef")
-    with (tmp_path / "source").open("rb") as file:
-        assert b"".join(pieces_of(file, 4)) == b"abcd"
-
-
 def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"first")
     with pytest.raises(FileExistsError):
@@ -33,3 +28,10 @@ def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
 
 def test_an_md5_nobody_asked_for_is_not_made(tmp_path: Path) -> None:
     assert write_hashed(tmp_path / "target", [b"x"], md5=False).md5 is None
+
+
+def test_the_series_is_known_from_the_bytes_that_were_written(make_dicom: Callable[..., bytes], tmp_path: Path) -> None:
+    data = make_dicom("1.2.3.4")
+    assert write_hashed(tmp_path / "1.dcm", [data]).series_uid == "1.2.3.4"
+    assert write_hashed(tmp_path / "2.dcm", [data[:200], data[200:]]).series_uid is None
+    assert write_hashed(tmp_path / "3.dcm", [b"no DICOM"]).series_uid is None

@@ -6,7 +6,7 @@ import pydicom
 import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 
-from modality_assets.archives.verify import quick_series_uid, series_uid_of
+from modality_assets.archives.series_uid import quick_series_uid, series_uid_of
 
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
 
