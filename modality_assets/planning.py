@@ -18,7 +18,7 @@ from modality_assets.catalogue import published
 from modality_assets.catalogue.cohort import choose_cohort
 from modality_assets.catalogue.collections import collections_table
 from modality_assets.catalogue.decisions import decide
-from modality_assets.catalogue.plan_report import plan_tables
+from modality_assets.catalogue.plan_report import PLAN_COLUMNS, plan_tables
 from modality_assets.catalogue.policies import resolve_switches
 from modality_assets.catalogue.split.alternatives import leave_one_out, plan_folds
 from modality_assets.catalogue.split.audit import AuditResult, audit_plan
@@ -43,6 +43,8 @@ PUBLISHED = "published"
 _WITHOUT = "without-"
 _FOLD = re.compile(r"fold-(\d+)-of-(\d+)")
 FOLDS = 5
+_QUICK = 1
+"""Level of zstd: a million rows in half the time, and no larger."""
 
 
 def catalogue_result(archive: Archive, layout: DataLayout, settings: Settings) -> Result:
@@ -60,7 +62,7 @@ def build_catalogue(archive: Archive, settings: Settings, staged: Path, progress
     raw_collections = archive.list_collections()
     series, refused = decide(archive.list_series(progress), raw_collections, settings.policies, settings.excluded)
     collections = collections_table(series, raw_collections)
-    series.write_parquet(staged / "series.parquet")
+    series.write_parquet(staged / "series.parquet", compression_level=_QUICK)
     collections.write_parquet(staged / "collections.parquet")
     pins = archive.pins()
     if pins is not None:
@@ -90,7 +92,7 @@ def build_cohort(layout: DataLayout, settings: Settings, staged: Path) -> Counts
     """Write series.parquet, the chosen rows of the catalogue, and cohort.lock.json."""
     catalogue = required_manifest(layout.catalogue, "collection_catalogue")
     chosen, lock = choose_cohort(
-        pl.read_parquet(layout.series_table),
+        pl.scan_parquet(layout.series_table).filter("kept").collect(),
         caps=settings.caps,
         budget_gb=settings.budget_gb,
         budget_images=settings.budget_images,
@@ -102,7 +104,7 @@ def build_cohort(layout: DataLayout, settings: Settings, staged: Path) -> Counts
         archive_version=str(catalogue.counts["archive_version"]),
         policies=resolve_switches(settings.policies),
     )
-    chosen.write_parquet(staged / "series.parquet")
+    chosen.write_parquet(staged / "series.parquet", compression_level=_QUICK)
     write_json(staged / "cohort.lock.json", lock)
     return {
         "datasets": chosen["dataset"].n_unique(),
@@ -204,7 +206,8 @@ def plan_without_fetching(
     cohort = cohort_result(layout, settings)
     if cohort.fresh_manifest() is None:
         make(cohort, lambda staged: build_cohort(layout, settings, staged), run_id=run_id)
-    series, chosen = pl.read_parquet(layout.series_table), pl.read_parquet(layout.cohort_table)
+    series = pl.read_parquet(layout.series_table, columns=list(PLAN_COLUMNS))
+    chosen = pl.read_parquet(layout.cohort_table)
     tables = plan_tables(
         series,
         manifest.counts["policies"],
@@ -242,7 +245,8 @@ def _is_alternative(plan: str) -> bool:
 
 def _shared(layout: DataLayout) -> pl.DataFrame:
     """Return the patients that datasets share, measured over all series kept: a larger budget must find no leak."""
-    return shared_patients(pl.read_parquet(layout.series_table).filter("kept"))
+    kept = pl.scan_parquet(layout.series_table).filter("kept")
+    return shared_patients(kept.select("dataset", "patient_id").collect())
 
 
 def _splitter(layout: DataLayout, settings: Settings, *, beside: bool) -> Callable[[Path], Counts]:

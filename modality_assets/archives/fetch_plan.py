@@ -15,7 +15,6 @@ USUAL_BYTES_PER_SECOND = 10e6
 """What a connection is taken to bring where nothing was measured: 80 Mbit/s."""
 USUAL_BYTES_PER_INSTANCE = 530_000
 """A CT slice, 512 x 512 in 16 bits with its header: for series of which the archive gives no size."""
-_WEIGHED = ("size_bytes", "instances", "planned_images")
 KEEP_FREE_BYTES = 1_000_000_000
 """Room that stays free: for staging, and for what else lives on the disk."""
 
@@ -71,33 +70,29 @@ def plan_fetch(rows: pl.DataFrame, folder: Path, *, bytes_per_second: float = US
 def plan_cohort(cohort: pl.DataFrame, layout: DataLayout) -> FetchPlan:
     """Return what fetching all datasets of ``cohort`` into their places in the data root will cost."""
     missing = [
-        row
+        _missing(rows, layout.source_files(str(dataset)))
         for (dataset,), rows in cohort.group_by(["dataset"], maintain_order=True)
-        for row in _missing(rows, layout.source_files(str(dataset)))
     ]
-    return plan_rows(missing, layout.root)
+    return plan_rows(pl.concat(missing) if missing else cohort, layout.root)
 
 
-def _missing(rows: pl.DataFrame, folder: Path) -> list[dict[str, Any]]:
+def _missing(rows: pl.DataFrame, folder: Path) -> pl.DataFrame:
     """Return the rows whose series is not complete in ``folder``."""
-    found = rows.select("series_uid", *_WEIGHED).to_dicts()
     if not folder.exists():
-        return found
-    return [row for row in found if read_manifest(folder / str(row["series_uid"])) is None]
+        return rows
+    return rows.filter([read_manifest(folder / uid) is None for uid in rows["series_uid"]])
 
 
-def plan_rows(
-    missing: list[dict[str, Any]], folder: Path, *, bytes_per_second: float = USUAL_BYTES_PER_SECOND
-) -> FetchPlan:
+def plan_rows(missing: pl.DataFrame, folder: Path, *, bytes_per_second: float = USUAL_BYTES_PER_SECOND) -> FetchPlan:
     """Return what fetching exactly these rows will cost."""
-    sizes = [row.get("size_bytes") for row in missing]
-    guesses = [(row.get("instances") or 1) * USUAL_BYTES_PER_INSTANCE for row in missing]
-    total = sum(guess if size is None else size for size, guess in zip(sizes, guesses, strict=True))
+    guess = pl.col("instances").replace(0, None).fill_null(1) * USUAL_BYTES_PER_INSTANCE
+    images = pl.coalesce(pl.col("planned_images").replace(0, None), "instances").fill_null(0)
+    total, shown = missing.select(pl.coalesce("size_bytes", guess).sum(), images.sum().alias("images")).row(0)
     return FetchPlan(
-        series=len(missing),
-        images=sum(row.get("planned_images") or row.get("instances") or 0 for row in missing),
+        series=missing.height,
+        images=shown,
         size_bytes=total,
-        sizes_estimated=sizes.count(None),
+        sizes_estimated=missing["size_bytes"].null_count(),
         expected_seconds=round(total / bytes_per_second, 1),
         free_bytes=free_bytes(folder),
         folder=str(folder),

@@ -4,8 +4,6 @@ import struct
 import warnings
 from pathlib import Path
 
-import pydicom
-
 HEAD_BYTES = 1 << 13
 """Of a file, within which most name their series."""
 _TAG, _SHORT, _LONG = struct.Struct("<HH"), struct.Struct("<H"), struct.Struct("<I")
@@ -24,6 +22,8 @@ def series_uid_of(path: Path) -> str | None:
     found = quick_series_uid(start)
     if found is not None:
         return found
+    import pydicom  # half a second, and seldom needed
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -90,8 +90,8 @@ def fetch_dataset(
     wanted = rows.unique("series_uid", keep="first", maintain_order=True).to_dicts()
     dataset = str(wanted[0]["dataset"]) if wanted else folder.name
     content = _present(wanted, folder, workers, progress)
+    plan = plan_rows(rows.filter(~pl.col("series_uid").is_in(list(content))).unique("series_uid"), folder)
     missing = [row for row in wanted if row["series_uid"] not in content]
-    plan = plan_rows(missing, folder)
     plan.refuse_if_too_large()
     fetched, failures = 0, []
     moved = 0

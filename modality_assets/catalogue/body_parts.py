@@ -5,7 +5,7 @@ is free text where it is there ("Left Breast", "TH CT CHEST WO C"). The answer i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -173,26 +173,39 @@ def _pattern(stem: str, in_header: bool) -> str:
 
 
 _PATTERNS = {
-    in_header: {
-        part: re.compile("|".join(_pattern(stem, in_header) for stem in stems)) for part, stems in _STEMS.items()
-    }
+    in_header: {part: "|".join(_pattern(stem, in_header) for stem in stems) for part, stems in _STEMS.items()}
     for in_header in (True, False)
 }
 
 
-def body_part_of(text: str | None, *, in_header: bool) -> str | None:
-    """Return the body part that ``text`` names, or None where it names none.
+def body_parts_of(texts: Sequence[str | None], *, in_header: bool) -> list[str | None]:
+    """Return for each text the body part that it names, or None where it names none.
 
-    ``in_header``: the text is a BodyPartExamined or a tumour location, in which words may run together;
-    else it is prose such as a series description. Choices joined by '|' count by their first.
+    ``in_header``: the texts are values of BodyPartExamined or tumour locations, in which words may run
+    together; else they are prose such as series descriptions. Choices joined by '|' count by their first.
     """
+    words = pl.Series("words", [_words(text) for text in texts], dtype=pl.String)
+    patterns = _PATTERNS[in_header]
+    bits = [
+        pl.col("words").str.contains(pattern).cast(pl.Int32) * 2**bit for bit, pattern in enumerate(patterns.values())
+    ]
+    found = words.to_frame().select(pl.sum_horizontal(bits)).to_series()
+    return [
+        _named(said, {part for bit, part in enumerate(patterns) if bitset >> bit & 1})
+        for said, bitset in zip(words, found, strict=True)
+    ]
+
+
+def _words(text: str | None) -> str:
+    """Return the words of a text that may name what is shown, in capitals with one space between."""
     words = re.sub(r"[^A-Z0-9]+", " ", (text or "").split("|")[0].upper()).strip()
-    words = re.sub(r"\b(?:HEAD|FEET) (?:IN|FIRST)\b", "", words)  # how the patient lies, not what is shown
-    if words.lower() in ("multiple", "unknown"):
-        return "multiple" if words == "MULTIPLE" else None
-    if not words:
-        return None
-    return _joined({part for part, pattern in _PATTERNS[in_header].items() if pattern.search(words)}, words)
+    return re.sub(r"\b(?:HEAD|FEET) (?:IN|FIRST)\b", "", words)  # how the patient lies, not what is shown
+
+
+def _named(words: str, parts: set[str]) -> str | None:
+    if words == "MULTIPLE":
+        return "multiple"
+    return _joined(parts, words) if words != "UNKNOWN" else None
 
 
 def _joined(parts: set[str], words: str) -> str | None:
@@ -223,7 +236,8 @@ def body_part_of_locations(locations: str | None) -> str | None:
 
     A collection with tumours in several parts, or "Various", says nothing about one of its series.
     """
-    parts = {body_part_of(location, in_header=True) for location in (locations or "").split(",") if location.strip()}
+    named = [location for location in (locations or "").split(",") if location.strip()]
+    parts = set(body_parts_of(named, in_header=True))
     return next(iter(parts)) if len(parts) == 1 else None
 
 
@@ -271,8 +285,8 @@ def unknown_shares(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def _named_by(texts: pl.Series, in_header: bool, name: str) -> pl.DataFrame:
-    unique: Iterable[str] = texts.drop_nulls().unique().to_list()
-    return _table(texts.name, {text: body_part_of(text, in_header=in_header) for text in unique}, name)
+    unique = texts.drop_nulls().unique().to_list()
+    return _table(texts.name, dict(zip(unique, body_parts_of(unique, in_header=in_header), strict=True)), name)
 
 
 def _table(key: str, answers: dict[str, str | None], name: str) -> pl.DataFrame:

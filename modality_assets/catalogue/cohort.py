@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from modality_assets.catalogue import published
@@ -81,12 +82,17 @@ def choose_cohort(
         raise CatalogueError(
             f"{unknown} series have no size, so a budget in GB cannot be kept; give the budget in images"
         )
+    if budget_gb is None and budget_images is None:
+        crowded = _over_cap(candidates, caps)
+        candidates, whole = candidates.filter(crowded), candidates.filter(~crowded)
+    else:
+        whole = candidates.clear()
     turns = _in_turns(candidates, seed)
     turns = turns.filter(_within_caps(turns, caps))
     if budget_gb is not None or budget_images is not None:
         turns = _by_share(turns)
         turns = turns.filter(_within_budget(turns, budget_gb, budget_images))
-    chosen = candidates[turns.get_column("_row")].select(*SERIES_SCHEMA)
+    chosen = pl.concat([whole, candidates[turns.get_column("_row")]]).select(*SERIES_SCHEMA)
     chosen = chosen.sort("dataset", "patient_id", "study_uid", "series_uid")
     choice = {
         "archive": archive,
@@ -113,6 +119,13 @@ def _check(caps: Mapping[str, int], budget_gb: float | None, budget_images: int 
     for name, budget in (("budget_gb", budget_gb), ("budget_images", budget_images)):
         if budget is not None and not budget >= 0:
             raise CatalogueError(f"{name} is {budget}; a budget is 0 or more")
+
+
+def _over_cap(candidates: pl.DataFrame, caps: Mapping[str, int]) -> pl.Series:
+    """Return whether a row's dataset has more images of its class than may be taken: the others need no turns."""
+    cap = pl.col("modality").replace_strict(list(caps), list(caps.values()), default=None, return_dtype=pl.Int64)
+    images = pl.col("planned_images").fill_null(0).sum().over("dataset", "modality")
+    return candidates.select((images > cap).fill_null(False)).to_series()
 
 
 def _in_turns(candidates: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -148,13 +161,9 @@ def _chance(frame: pl.DataFrame, seed: int, *columns: pl.Expr) -> pl.Series:
     """
     texts = frame.select(pl.concat_str(*columns, separator="\x1f", ignore_nulls=True)).to_series()
     unique = texts.unique(maintain_order=True)
-    salted = hashlib.blake2b(str(seed).encode(), digest_size=8)
-    numbers = []
-    for text in unique.to_list():
-        hashed = salted.copy()
-        hashed.update(b"\x1f" + text.encode())
-        numbers.append(int.from_bytes(hashed.digest()))
-    chances = pl.Series(numbers, dtype=pl.UInt64)
+    salt = f"{seed}\x1f"
+    hashes = b"".join(hashlib.blake2b((salt + text).encode(), digest_size=8).digest() for text in unique)
+    chances = pl.Series(np.frombuffer(hashes, ">u8").astype(np.uint64))
     return chances if len(unique) == len(texts) else texts.replace_strict(unique, chances)
 
 

@@ -71,7 +71,8 @@ def decide(
 
 def _with_facts(series: pl.DataFrame, collections: pl.DataFrame, excluded: Mapping[str, str]) -> pl.DataFrame:
     order = ["dataset", "patient_id", "study_uid", "series_uid"]
-    if not series.get_column("series_uid").is_unique().all():  # then every column decides, so that chance does not
+    unique = series.get_column("series_uid").n_unique() == series.height
+    if not unique:  # then every column decides, so that chance does not
         order += [name for name in series.columns if name not in order]
     series = series.sort(order)
     facts = collections.unique("dataset", keep="first", maintain_order=True).select(
@@ -91,7 +92,7 @@ def _with_facts(series: pl.DataFrame, collections: pl.DataFrame, excluded: Mappi
     return series.hstack([*of_dataset, *_classes(series)]).with_columns(
         planned_images=pl.coalesce("planned_images", "instances"),
         simulated=pl.coalesce("simulated", is_simulated(pl.col("dataset"))),
-        repeated=~pl.col("series_uid").is_first_distinct(),
+        repeated=pl.lit(False) if unique else ~pl.col("series_uid").is_first_distinct(),
         body_part=body_parts(series, collections).get_column("body_part"),
     )
 

@@ -11,6 +11,9 @@ from modality_assets.catalogue.decisions import PolicyCount
 from modality_assets.catalogue.dissertation import dissertation_cohort
 from modality_assets.catalogue.policies import POLICIES
 
+PLAN_COLUMNS = ("dataset", "patient_id", "modality", "body_part", "planned_images", "size_bytes", "kept")
+"""The columns of the catalogue's series that `plan_tables` looks at."""
+
 
 def plan_tables(
     series: pl.DataFrame,

@@ -61,11 +61,11 @@ def profile_datasets(cohort_series: pl.DataFrame, caps: Mapping[str, int] | None
     if "kept" in series.columns:
         series = series.filter(pl.col("kept"))
     optional = ("patient_id", "body_part", "manufacturer", "format", "licence")
+    series = series.with_columns(pl.lit(None, pl.String).alias(name) for name in optional if name not in series.columns)
+    makers = {name: maker(name) for name in series.get_column("manufacturer").drop_nulls().unique()}
     series = series.with_columns(
-        pl.lit(None, pl.String).alias(name) for name in optional if name not in series.columns
-    ).with_columns(
         pl.when(~pl.col("body_part").is_in(NO_BODY_PARTS)).then("body_part"),
-        pl.col("manufacturer").map_elements(maker, return_dtype=pl.String, skip_nulls=True),
+        pl.col("manufacturer").replace_strict(list(makers), list(makers.values()), return_dtype=pl.String),
     )
     keys = ["dataset", "modality"]
     profile = series.group_by(keys).agg(
