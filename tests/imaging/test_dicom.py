@@ -211,3 +211,14 @@ def test_text_that_is_named_dcm_is_no_dicom(tmp_path: Path) -> None:
     (tmp_path / "note.dcm").write_text("not an image at all\n" * 100)
     with pytest.raises(UnknownFormatError, match=r"note\.dcm"):
         read_frames(tmp_path / "note.dcm")
+
+
+@pytest.mark.parametrize("keyword", ["WindowCenter", "PixelSpacing"])
+def test_a_window_or_spacing_that_makes_no_sense_costs_no_image(write_dicom: Write, ramp: Ramp, keyword: str) -> None:
+    path = write_dicom(ramp(), WindowCenter="40.5", WindowWidth=400, PixelSpacing=["1.25", "2.5"])
+    wrong = {"WindowCenter": (b"40.5", b"40,5"), "PixelSpacing": (b"1.25\\", b"none\\")}[keyword]
+    path.write_bytes(path.read_bytes().replace(*wrong))
+    frame = only(path)
+    np.testing.assert_array_equal(frame.stored, ramp())
+    known = (frame.window_center, frame.spacing_row_mm)
+    assert known == ((None, 1.25) if keyword == "WindowCenter" else (40.5, None))

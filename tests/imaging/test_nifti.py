@@ -103,3 +103,11 @@ def test_the_receptor_atlas_has_481_slices_with_content(real_archive: Path) -> N
     files = sorted((real_archive / "RECEPTOR-ATLAS").rglob("*.nii"))
     frames = [frame.stored for path in files for frame in read_frames(path)]
     assert (len(files), len(frames), sum(frame.min() < frame.max() for frame in frames)) == (9, 593, 481)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.nii", "nameless"), ("a.nii.gz", "image.dcm"), ("a.nii", "b.NII")])
+def test_what_the_bytes_say_wins_over_the_name(tmp_path: Path, name: str, kind: str) -> None:
+    path = write(tmp_path / name, VOLUME).rename(tmp_path / kind)
+    found = read_frames(path)
+    assert found.facts.format == "NIfTI"
+    np.testing.assert_array_equal([frame.stored for frame in found], VOLUME[::-1, ::-1].transpose(2, 1, 0))

@@ -36,3 +36,9 @@ def test_damage_is_named(tmp_path: Path) -> None:
         (tmp_path / "a.pgm").write_bytes(text)
         with pytest.raises(error, match=r"a\.pgm"):
             read_frames(tmp_path / "a.pgm")
+
+
+def test_comments_among_the_values_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.pgm").write_bytes(b"P2\n# one\n3 2\n255\n1 2 3 # two\n# three 9\n4 5 6\n")
+    (frame,) = read_frames(tmp_path / "a.pgm")
+    np.testing.assert_array_equal(frame.stored, [[1, 2, 3], [4, 5, 6]])

@@ -95,3 +95,36 @@ def test_a_truncated_picture_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-600])
     with pytest.raises(DamagedImageError, match=name):
         list(read_frames(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("image", "low", "high"),
+    [
+        (DEEP.astype(np.int16) - 20000, -32768, 32767),
+        (DEEP.astype(np.uint32) * 60000, 0, 2**32 - 1),
+        (DEEP.astype(np.int32) - 20000, -(2**31), 2**31 - 1),
+        (GREY.astype(np.int16).astype(np.int8), -128, 127),
+    ],
+    ids=lambda one: str(getattr(one, "dtype", "")),
+)
+def test_integers_of_a_tiff_keep_their_sign_and_the_limits_of_their_type(
+    tmp_path: Path, image: np.ndarray, low: float, high: float
+) -> None:
+    cv2.imwrite(str(tmp_path / "a.tiff"), image)
+    frame = only(tmp_path / "a.tiff")
+    np.testing.assert_array_equal(frame.stored, image)
+    assert (frame.dtype_min, frame.dtype_max) == (low, high)
+
+
+def test_a_tiff_that_pillow_does_not_know_is_read(tmp_path: Path) -> None:
+    pages = [DEEP / 7, DEEP / 9]
+    cv2.imwritemulti(str(tmp_path / "doubles.tiff"), pages)
+    found = list(read_frames(tmp_path / "doubles.tiff"))
+    np.testing.assert_array_equal([frame.stored for frame in found], pages)
+    assert {(frame.dtype_min, frame.dtype_max) for frame in found} == {(0, DEEP.max() / 7)}
+
+
+def test_a_bigtiff_is_read(tmp_path: Path) -> None:
+    Image.fromarray(DEEP).save(tmp_path / "a.tiff", big_tiff=True)
+    assert (tmp_path / "a.tiff").read_bytes().startswith(b"II+")
+    np.testing.assert_array_equal(only(tmp_path / "a.tiff").stored, DEEP)

@@ -147,7 +147,7 @@ def compare(path: Path) -> int:
 @pytest.mark.filterwarnings("ignore")
 def test_both_ranges_agree_with_the_reference_on_the_files_of_pydicom() -> None:
     compared = 0
-    for path in sorted(TEST_FILES.glob("*.dcm")):
+    for path in sorted(path for path in TEST_FILES.rglob("*") if path.is_file()):
         try:
             list(read_frames(path))
         except UnreadableImageError:

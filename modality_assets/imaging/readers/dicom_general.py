@@ -184,14 +184,14 @@ def _with_facts(
         changes["rescale_type"] = _text(rescale, "RescaleType")
     if measures is not None:
         for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
-            values = measures.get(keyword)
-            if values is not None and not isinstance(values, str) and len(values) > 1:
-                changes["spacing"] = (float(values[0]), float(values[1]))
+            spacing = _finite_numbers(measures, keyword)
+            if len(spacing) > 1:
+                changes["spacing"] = (spacing[0], spacing[1])
                 break
     if window is not None:
-        center, width = _number(window, "WindowCenter"), _number(window, "WindowWidth")
-        if center is not None and width is not None:
-            changes["window"] = (center, width)
+        center, width = _finite_numbers(window, "WindowCenter"), _finite_numbers(window, "WindowWidth")
+        if center and width:
+            changes["window"] = (center[0], width[0])
     return replace(header, **changes) if changes else header
 
 
@@ -222,6 +222,16 @@ def _number(dataset: Dataset, keyword: str) -> float | None:
     if not np.isfinite(float(value)):
         raise DamagedImageError(f"{keyword} is {value}, which is no number to compute with")
     return float(value)
+
+
+def _finite_numbers(dataset: Dataset, keyword: str) -> list[float]:
+    """Return the numbers of an attribute that no pixel depends on; none where it is absent or makes no sense."""
+    try:
+        value = dataset.get(keyword)
+        found = np.atleast_1d(np.asarray(value, np.float64)) if value not in (None, "") else np.empty(0)
+    except (ValueError, TypeError):
+        return []
+    return found.tolist() if np.isfinite(found).all() else []
 
 
 def _padding(dataset: Dataset, keyword: str) -> int | None:

@@ -12,6 +12,8 @@ from modality_assets.imaging.frames import MAX_FRAME_PIXELS, FileFacts, FileFram
 
 _HEADER = re.compile(rb"P([25])(?:\s+|\s*#[^\n]*\n)+(\d+)(?:\s+|\s*#[^\n]*\n)+(\d+)(?:\s+|\s*#[^\n]*\n)+(\d+)\s")
 
+_COMMENT = re.compile(rb"#[^\n]*")
+
 
 def read(path: Path, file: BinaryIO) -> FileFrames:
     """Return the one frame of a PGM file; the type's limits are those of the bits that its greatest value needs."""
@@ -30,7 +32,7 @@ def read(path: Path, file: BinaryIO) -> FileFrames:
             raise DamagedImageError(f"{path.name}: truncated, {len(data) - header.end()} bytes of pixels")
         values = np.frombuffer(data, stored_as, rows * columns, header.end()).astype(stored_as.newbyteorder("="))
     else:
-        numbers = data[header.end() :].split()
+        numbers = _COMMENT.sub(b"", data[header.end() :]).split()
         if len(numbers) < rows * columns:
             raise DamagedImageError(f"{path.name}: truncated, {len(numbers)} of {rows * columns} values")
         values = np.array(numbers[: rows * columns], np.int64)

@@ -39,6 +39,8 @@ _MAGIC = [
     (b"\xff\xd8\xff", "JPEG"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),  # BigTIFF
+    (b"MM\x00+", "TIFF"),
     (b"P2", "PGM"),
     (b"P5", "PGM"),
     (b"\x93NUMPY", "NPY"),
