@@ -201,11 +201,11 @@ class _Source:
         """Return everything held, at least the next ``amount`` bytes, fewer at the end, and leave it there."""
         room = amount - len(self._held) + self._at
         if room > 0 or self._at:
-            held: list[bytes | memoryview] = [memoryview(self._held)[self._at :]]
+            held = [self._held[self._at :]] if self._at < len(self._held) else []
             while room > 0 and (piece := next(self._pieces, None)) is not None:
                 held.append(piece)
                 room -= len(piece)
-            self._held, self._at = b"".join(held), 0
+            self._held, self._at = b"".join(held), 0  # of one piece, that piece itself
         return self._held
 
     def peek(self, amount: int) -> bytes:
