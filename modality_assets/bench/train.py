@@ -97,16 +97,21 @@ def bench_train(
     }
 
 
+def make_stepper(architecture: str, device: torch.device, compiled: bool = False) -> Stepper:
+    """Return our way to take steps with a new network."""
+    network = architectures.build(architecture, len(CLASSES), seed=0)
+    network = network.to(device).to(memory_format=torch.channels_last)
+    chosen = recipe("dissertation", learning_rate=RATE)
+    trained: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
+    return Stepper(trained, make_optimiser(network, chosen), chosen, autocast_dtype("auto", device))
+
+
 class _OurWay:
     def __init__(
         self, architecture: str, reader: ShardReader, batch: int, device: torch.device, compiled: bool
     ) -> None:
         self.reader, self.batch, self.device = reader, batch, device
-        network = architectures.build(architecture, len(CLASSES), seed=0)
-        network = network.to(device).to(memory_format=torch.channels_last)
-        chosen = recipe("dissertation", learning_rate=RATE)
-        trained: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
-        self.stepper = Stepper(trained, make_optimiser(network, chosen), chosen, autocast_dtype("auto", device))
+        self.stepper = make_stepper(architecture, device, compiled)
 
     def images_per_second(self) -> tuple[float, float]:
         """Train one pass; return its speed and the share of it spent waiting for images."""

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from modality_assets.bench.cache import forget, memcpy_gb_per_s, sequential_read_seconds
+from modality_assets.bench.cache import drop_caches, forget, memcpy_gb_per_s, sequential_read_seconds
 
 
 def test_a_forgotten_file_is_not_in_memory(tmp_path):
@@ -24,3 +24,10 @@ def test_a_forgotten_file_is_not_in_memory(tmp_path):
 
 def test_copying_memory_has_a_speed():
     assert memcpy_gb_per_s(1 << 20) > 0
+
+
+def test_who_may_ask_the_kernel_to_forget_everything_does(tmp_path):
+    switch = tmp_path / "drop_caches"
+    assert drop_caches([], switch) == "drop_caches"
+    assert switch.read_text() == "3"
+    assert drop_caches([], tmp_path / "nothing" / "here") == "posix_fadvise"
