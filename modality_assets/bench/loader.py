@@ -142,11 +142,11 @@ def _write_shards(root: Path, images: int, size: int) -> list[ShardReader]:
         if images > number * share
     ]
     found = []
-    for name, options in {"raw": {}, "compressed": {"compress": True}, "eight": {"bits": 8}}.items():
+    ways: dict[str, dict[str, Any]] = {"raw": {}, "compressed": {"compress": True}, "eight": {"bits": 8}}
+    for name, options in ways.items():
         folder = root / "shards" / name
         folder.mkdir(parents=True)
-        chosen: dict[str, Any] = {"split": "train", "rescaling": "image_range", "seed": 0, "caps": {}, **options}
-        write_shards(decoded, folder, **chosen)
+        write_shards(decoded, folder, split="train", rescaling="image_range", seed=0, caps={}, **options)
         found.append(ShardReader(folder))
     return found
 

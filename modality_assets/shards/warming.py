@@ -82,9 +82,7 @@ class WindowWarmer:
                 file = self._reader.open_file(number)
                 descriptor = os.open(file.path, os.O_RDONLY)
                 stack.callback(os.close, descriptor)
-                if hasattr(
-                    os, "posix_fadvise"
-                ):  # just these bytes, as what is read ahead may be gone when wanted
+                if hasattr(os, "posix_fadvise"):  # just these bytes, as what is read ahead may be gone when wanted
                     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
                 begin, end = joined(*file.byte_ranges(local), _GAP_BYTES)
                 for first, last in zip(begin.tolist(), end.tolist(), strict=True):
