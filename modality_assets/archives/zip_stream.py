@@ -252,7 +252,8 @@ def _wide(extra: bytes, values: list[int]) -> list[int]:
     while at + 4 <= len(extra):
         number, length = struct.unpack_from("<2H", extra, at)
         if number == _ZIP64:
-            wide = iter(value for (value,) in struct.iter_unpack("<Q", extra[at + 4 : at + 4 + length // 8 * 8]))
+            said = extra[at + 4 : at + 4 + length]
+            wide = iter(struct.unpack_from(f"<{len(said) // 8}Q", said))
             return [next(wide, value) if value == _LONG else value for value in values]
         at += 4 + length
     return values

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_zip import NO_COMPRESSION_32, NO_COMPRESSION_64, ZIP_32, ZIP_64, stream_zip
 
@@ -125,6 +125,7 @@ def of_kind(kind: tuple[int, bool, bool]) -> bytes:
     return by_zipfile(SMALL, kind[0], pipe=kind[1], zip64=kind[2])
 
 
+@settings(deadline=None)
 @given(KINDS, st.floats(0, 1, exclude_max=True))
 def test_a_zip_cut_off_anywhere_is_never_taken_for_whole(kind: tuple[int, bool, bool], at: float) -> None:
     data = of_kind(kind)
@@ -132,6 +133,7 @@ def test_a_zip_cut_off_anywhere_is_never_taken_for_whole(kind: tuple[int, bool, 
         read(data[: int(at * len(data))])
 
 
+@settings(max_examples=400, deadline=None)
 @given(KINDS, st.floats(0, 1, exclude_max=True), st.integers(1, 255), st.integers(1, 400))
 def test_a_byte_changed_anywhere_never_changes_what_is_read(
     kind: tuple[int, bool, bool], at: float, flip: int, length: int
@@ -145,12 +147,14 @@ def test_a_byte_changed_anywhere_never_changes_what_is_read(
     assert list(found.values()) == list(SMALL.values())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_bytes_that_are_no_zip_are_refused(data: bytes) -> None:
     with pytest.raises((zipfile.BadZipFile, zlib.error)):
         read(data)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1), st.binary(max_size=99)),
     KINDS,
