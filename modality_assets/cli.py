@@ -4,10 +4,13 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+import polars as pl
+from rich.markup import escape
 from rich.text import Text
 
 from modality_assets.archives.archive import archive_name
@@ -161,6 +164,74 @@ def plan(
             tables |= plan_without_fetching(archive, layout, settings, named_plans(layout, name), progress)
     for title, table in tables.items():
         print_table(title, table)
+
+
+@main.command()
+@_archive
+@_data
+@_storage
+@click.option("--serve", type=int, help="serve the page at /health on this port, until Ctrl-C")
+@click.option("--host", default="127.0.0.1", show_default=True, help="the address to serve on")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def health(archive: str, data: str | None, serve: int | None, host: str, as_json: bool) -> None:
+    """Say whether the service is well, by exit code too: storage, daemons, disk, queue, failed runs, stale results."""
+    from modality_assets.defs.health import look
+    from modality_assets.defs.workspace import Workspace
+
+    _quiet_dagster()
+    layout = DataLayout(data_root(archive_name(archive), data))
+    workspace = Workspace(archive=archive, data=layout.address)
+    if serve is not None:
+        import uvicorn
+
+        from modality_assets.health_page import health_app
+
+        uvicorn.run(health_app(workspace), host=host, port=serve, log_level="warning")
+        return
+    found = look(workspace)
+    if as_json:
+        click.echo(json.dumps({"well": found.well, **asdict(found)}, indent=1))
+    else:
+        for one in found.findings:
+            mark = {True: "[green]ok[/green]", False: "[red]not ok[/red]", None: "told"}[one.ok]
+            console.print(f"{mark} [bold]{one.name}[/bold] {escape(one.detail)}", highlight=False, soft_wrap=True)
+    if not found.well:
+        sys.exit(1)
+
+
+@main.command()
+@_archive
+@_data
+@_storage
+@click.option("--days", default=30.0, show_default=True, help="what nothing was written to for so long may go")
+@click.option("--dry-run", is_flag=True, help="say what would go, and remove nothing")
+def prune(archive: str, data: str | None, days: float, dry_run: bool) -> None:
+    """Remove leftovers, replaced results and old runs; never a current result or its last materialisation."""
+    from modality_assets.retention import removable, remove, shrink_copy
+
+    layout = _use(archive, data)
+    _quiet_dagster()
+    from modality_assets.definitions import defs
+    from modality_assets.defs.everything import only_one
+    from modality_assets.defs.instance import open_instance
+    from modality_assets.defs.old_runs import forget, old_runs
+
+    with only_one(layout), open_instance(layout) as instance:
+        found = removable(layout, days)
+        runs = old_runs(instance, defs, days)
+        copied = shrink_copy(layout, days, dry_run=dry_run)
+        if not dry_run:
+            for one in found:
+                remove(one)
+            for run_id in runs:
+                forget(instance, run_id)
+    rows = [(str(one.path.relative_to(layout.root)), one.what, one.size_bytes / 1e6) for one in found]
+    if rows:
+        print_table("to go" if dry_run else "gone", pl.DataFrame(rows, ["folder", "what", "MB"], orient="row"))
+    copies = f", {copied / 1e6:,.1f} MB of copies from the object store" if copied else ""
+    freed = sum(one.size_bytes for one in found) / 1e6
+    verb = "would go" if dry_run else "gone"
+    console.print(f"{verb}: {len(found)} folders ({freed:,.1f} MB), {len(runs)} runs{copies}", highlight=False)
 
 
 @main.group(name="archive")
@@ -326,12 +397,16 @@ def _keep(layout: DataLayout, settings: Settings) -> None:
         write_settings(layout.settings, settings)
 
 
-def _run_graph(layout: DataLayout, selected: list[str]) -> None:
-    # Imported here: Dagster fixes the partitions from the settings of the data root as it loads.
+def _quiet_dagster() -> None:
     import dagster
 
     for category in (dagster.BetaWarning, dagster.PreviewWarning):
         warnings.filterwarnings("ignore", category=category)
+
+
+def _run_graph(layout: DataLayout, selected: list[str]) -> None:
+    # Imported here: Dagster fixes the partitions from the settings of the data root as it loads.
+    _quiet_dagster()
     from modality_assets.definitions import defs
     from modality_assets.defs.everything import run_everything
     from modality_assets.defs.workspace import Workspace

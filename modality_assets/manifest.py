@@ -56,6 +56,12 @@ class Origin(Protocol):
     def keep_file(self, path: Path, content: bytes) -> None:
         """Make the store hold a single file, as it will be on disk."""
 
+    def remove(self, folder: Path) -> None:
+        """Make the store hold nothing below a folder."""
+
+    def drop_unused(self, older_than: float, *, dry_run: bool) -> int:
+        """Remove from the copy what was not asked for since a time (seconds since 1970); return the bytes."""
+
     def folders(self, below: Path, pattern: str) -> list[Path]:
         """Return the folders that the store holds below one of them."""
 
@@ -244,7 +250,7 @@ def staging(final: Path) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     prefix = f"{_STAGING}{final.name}."
     for left in final.parent.glob(f"{prefix}*"):
-        if not _is_alive(left.name.removeprefix(prefix).split("-")[0]):
+        if left_over(left):
             shutil.rmtree(left, ignore_errors=True)
     folder = final.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir()
@@ -252,6 +258,20 @@ def staging(final: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def left_over(staged: Path) -> bool:
+    """Tell whether a staging folder belongs to a process that is gone."""
+    pid = staged.name.removesuffix(".old").rpartition(".")[2].split("-")[0]
+    return not (pid.isdigit() and Path(f"/proc/{pid}").exists())
+
+
+def remove_result(folder: Path) -> None:
+    """Remove a folder with all below it, the manifest first: cut off half-way, it counts as not there."""
+    if origins and (origin := origin_of(folder)) is not None:
+        origin.remove(folder)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def publish_folder(staged: Path, final: Path, manifest: Manifest) -> None:
@@ -290,7 +310,3 @@ def _exchange(one: Path, other: Path) -> bool:
         return False
     here, rename_exchange = -100, 2
     return renameat2(here, os.fsencode(one), here, os.fsencode(other), rename_exchange) == 0
-
-
-def _is_alive(pid: str) -> bool:
-    return pid.isdigit() and Path(f"/proc/{pid}").exists()

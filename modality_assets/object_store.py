@@ -113,6 +113,19 @@ class CachedStore:
                 self._store.delete(gone)
         self._listed.clear()
 
+    def remove(self, folder: Path) -> None:
+        """Make the store hold nothing below a folder, manifests first."""
+        key = self._key(folder)
+        with self._named_errors():
+            listed = [str(item["path"]) for page in self._store.list(f"{key}/") for item in page]
+            manifests = [item for item in listed if item.endswith("manifest.json")]
+            for some in (manifests, [item for item in listed if item not in set(manifests)]):
+                if some:
+                    self._store.delete(some)
+        for item in listed:
+            self._trusted.pop(item, None)
+        self._listed.clear()
+
     def bring_file(self, path: Path) -> None:
         """Make a single file on disk the one that the store holds now, if it holds one."""
         with self._named_errors():
@@ -200,7 +213,11 @@ class CachedStore:
             path = folder / file
             found = path.stat() if path.is_file() else None
             right = found is not None and found.st_size == facts["bytes"]
-            if found and right and (found.st_mtime_ns > written or held.get(file, {}).get("sha256", "") != facts["sha256"]):
+            if (
+                found
+                and right
+                and (found.st_mtime_ns > written or held.get(file, {}).get("sha256", "") != facts["sha256"])
+            ):
                 looked_at += 1
                 right = sha256_of(path) == facts["sha256"]
             if right:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from modality_assets.defs.alerts import alerts
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.steps import STEPS, cohort_datasets
 from modality_assets.defs.workspace import Workspace
@@ -67,4 +68,4 @@ def _requests(workspace: Workspace, datasets: list[str]) -> Iterator[dg.RunReque
 
 JOBS = [refresh_catalogue, fetch_dataset]
 SCHEDULES = [daily_refresh]
-SENSORS = [archive_releases]
+SENSORS = [archive_releases, alerts]

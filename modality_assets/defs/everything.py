@@ -55,7 +55,7 @@ def run_everything(
             f"unknown asset {unknown[0]!r}: the assets are {', '.join(step.asset for step in STEPS)}"
         )
     steps = [step for step in STEPS if not selected or step.asset in selected]
-    with _only_one(workspace.layout), open_instance(workspace.layout) as instance, workspace.hold_archive(progress):
+    with only_one(workspace.layout), open_instance(workspace.layout) as instance, workspace.hold_archive(progress):
         fail_dead_runs(instance)
         shown = terminal_progress.set(progress)
         try:
@@ -138,7 +138,7 @@ def _cause(run: dg.ExecuteInProcessResult) -> str:
 
 
 @contextmanager
-def _only_one(layout: DataLayout) -> Iterator[None]:
+def only_one(layout: DataLayout) -> Iterator[None]:
     """Hold the data root's lock; the kernel frees it when this process ends, however it ends."""
     layout.root.mkdir(parents=True, exist_ok=True)
     with layout.lock.open("w") as file:
