@@ -81,7 +81,7 @@ def test_a_model_depends_on_the_shards_of_its_own_rescaling_only():
     assert keys == {"image_range|train", "image_range|validate", "image_range|test"}
 
 
-def test_there_is_one_schedule_and_one_sensor():
+def test_there_are_one_schedule_and_two_sensors():
     repository = defs.get_repository_def()
     assert [schedule.name for schedule in repository.schedule_defs] == ["daily_refresh"]
-    assert [sensor.name for sensor in repository.sensor_defs] == ["archive_releases"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["archive_releases", "alerts"]
