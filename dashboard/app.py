@@ -1,4 +1,4 @@
-"""The dashboard: `streamlit run dashboard/app.py`, or `modality ui`. Pages over materialised results."""
+"""The dashboard: pages over materialised results. `modality ui`, or `streamlit run dashboard/server.py`, serves it."""
 
 from pathlib import Path
 
@@ -22,8 +22,10 @@ _MENU = {
         ("quality", "Quality", "verified"),
     ),
 }
+_LESS_MARGIN = "<style>[data-testid=stMainBlockContainer] {padding: 2.5rem 2.5rem 4rem; max-width: 1500px}</style>"
 
 st.set_page_config(page_title="Modality assets", page_icon="🩻", layout="wide")
+st.html(_LESS_MARGIN)
 
 page = st.navigation(
     {
@@ -42,7 +44,7 @@ page = st.navigation(
 )
 with st.sidebar:
     found = open_results()
-    archive = found.archive()
+    archive = found.archive_name()
     st.caption(f"Archive: **{archive}**" if archive else "No catalogue yet")
     if found.synthetic():
         st.caption(":material/science: synthetic phantoms")

@@ -4,6 +4,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +16,16 @@ query Dashboard {
     partitionStats { numMaterialized numPartitions numFailed numMaterializing } }
   runsOrError(filter: {statuses: [QUEUED, STARTING, STARTED]}, limit: 50) {
     ... on Runs { results { runId status } } }
+}
+"""
+
+
+_CHECKS = """
+query Checks {
+  assetNodes { assetKey { path } assetChecksOrError { ... on AssetChecks { checks {
+    name description blocking
+    executionForLatestMaterialization { status timestamp evaluation { success severity metadataEntries {
+      label ... on TextMetadataEntry { text } ... on JsonMetadataEntry { jsonString } } } } } } } }
 }
 """
 
@@ -36,9 +47,58 @@ def asset_url(asset: str, partition: str | None = None) -> str:
 
 def graph_state() -> dict[str, Any]:
     """Ask Dagster's GraphQL API for stale assets, partitions and runs; raise `DagsterUnreachableError`."""
+    return _ask(_QUERY)
+
+
+def check_results() -> list[dict[str, Any]]:
+    """Ask Dagster for every check: asset, check, description, state, found, when_utc, blocking.
+
+    ``state`` is 'passed', 'failed' (an error), 'warned', 'not run', or 'running'. Raises `DagsterUnreachableError`.
+    """
+    rows = []
+    for node in _ask(_CHECKS).get("assetNodes", []):
+        for one in (node.get("assetChecksOrError") or {}).get("checks", []):
+            run = one.get("executionForLatestMaterialization") or {}
+            evaluation = run.get("evaluation") or {}
+            at = run.get("timestamp")
+            rows.append(
+                {
+                    "asset": node["assetKey"]["path"][-1],
+                    "check": one["name"],
+                    "description": one.get("description") or "",
+                    "state": _state_of_check(run, evaluation),
+                    "found": _found(evaluation.get("metadataEntries") or []),
+                    "when_utc": datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") if at else None,
+                    "blocking": bool(one.get("blocking")),
+                }
+            )
+    return rows
+
+
+def _state_of_check(run: dict[str, Any], evaluation: dict[str, Any]) -> str:
+    if not run:
+        return "not run"
+    if not evaluation:
+        return "running" if run.get("status") == "IN_PROGRESS" else "not run"
+    if evaluation["success"]:
+        return "passed"
+    return "failed" if evaluation.get("severity") == "ERROR" else "warned"
+
+
+def _found(entries: list[dict[str, Any]]) -> str:
+    """What a check says of itself in short texts and JSON; empty lists and objects say nothing."""
+    said = []
+    for entry in entries:
+        text = entry.get("text") or entry.get("jsonString") or ""
+        if text and text not in ("{}", "[]"):
+            said.append(text if entry["label"] == "found" else f"{entry['label'].replace('_', ' ')}: {text}")
+    return "; ".join(said)
+
+
+def _ask(query: str) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{base_url()}/graphql",
-        data=json.dumps({"query": _QUERY}).encode(),
+        data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},
     )
     try:

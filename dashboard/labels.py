@@ -1,5 +1,6 @@
 """The words that people read in place of the names that code uses."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -16,6 +17,11 @@ RESCALINGS = {
     "image_range": "each image's own range",
     "dtype_range": "range of the data type",
     "dtype_range_published": "range of the data type, as published",
+}
+BASELINES = {
+    "majority": "always the most frequent class",
+    "native_statistics": "four numbers of the native intensities",
+    "size_and_bits": "rows, columns and bit depth",
 }
 CLASS_NAMES = {"CT": "CT", "MR": "MR", "PT": "PET (PT)", "XR": "X-ray (XR)"}
 ASSETS = {
@@ -35,14 +41,18 @@ ASSETS = {
 
 COLUMNS = {
     "accuracy": "Accuracy",
+    "accuracy_after": "Accuracy now",
+    "accuracy_before": "Accuracy before",
     "accuracy_other": "Other model",
     "actual": "Actual class",
     "agreeing_models": "Models that agree",
     "architecture": "Architecture",
     "asset": "Asset",
     "balanced_accuracy": "Balanced accuracy",
+    "attempts": "Attempts",
     "body_part": "Body part",
     "body_parts": "Body parts",
+    "change": "Change",
     "ci_high": "95 % to",
     "ci_low": "95 % from",
     "confidence": "Confidence",
@@ -58,6 +68,7 @@ COLUMNS = {
     "frame": "Frame",
     "gb": "Size, GB",
     "group": "Leakage group",
+    "hardware": "Machine",
     "header": "Header says",
     "images": "Images",
     "images_ct": "CT images",
@@ -65,6 +76,7 @@ COLUMNS = {
     "images_per_second": "Images per second",
     "images_pt": "PET images",
     "images_xr": "X-ray images",
+    "job": "Step",
     "licence": "Licence",
     "licences": "Licences",
     "link": "Look at it",
@@ -72,6 +84,8 @@ COLUMNS = {
     "modality": "Class",
     "modality_tag": "Modality tag",
     "models": "Models",
+    "outcome": "Outcome",
+    "partition": "Part",
     "patient_id": "Patient",
     "patients": "Patients",
     "pinned": "Pinned",
@@ -96,9 +110,11 @@ COLUMNS = {
     "source_file": "File",
     "split": "Split",
     "stage": "Stage",
+    "state": "State",
     "study": "Study",
     "title": "Title",
     "train_seconds": "Training time, s",
+    "what": "What",
     **{f"p_{name}": f"Probability of {name}" for name in ("CT", "MR", "PT", "XR")},
 }
 
@@ -118,6 +134,11 @@ def rescaling(name: str) -> str:
     return RESCALINGS.get(name, name.replace("_", " "))
 
 
+def baseline(name: str) -> str:
+    """Return what a trivial baseline goes by."""
+    return BASELINES.get(name, name.replace("_", " "))
+
+
 def rule(name: str) -> str:
     """Return a rule's or a policy's name as words."""
     return name.replace("_", " ").capitalize()
@@ -134,9 +155,15 @@ def count(number: float | Decimal) -> str:
     return f"{number:,.0f}".replace(",", " ") if number < 1e6 else f"{float(number) / 1e6:,.2f} M"
 
 
-def percent(share: float | None) -> str:
-    """Return a share in percent with one digit; a dash for None."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share in percent; a dash for None."""
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return names as a list in a sentence, the first ``most`` of them and how many more there are."""
+    shown = [*names[:most], *([f"{len(names) - most} more"] if len(names) > most else [])]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else "none"
 
 
 def gigabytes(size_bytes: float) -> str:

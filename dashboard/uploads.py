@@ -1,16 +1,26 @@
 """What a stranger uploads: put where nothing of its name counts, looked at, and gone."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from modality_assets.prediction.prediction import Prediction
+import numpy as np
+
+from modality_assets.modality import CLASSES
+from modality_assets.prediction.errors import NoSaliencyError
+from modality_assets.prediction.inputs import Limits
+from modality_assets.prediction.prediction import Prediction, SeriesVote
 from modality_assets.prediction.predictor import Predictor
 
 MOST_BYTES = 200 << 20
 MOST_FILES = 50
+MOST_IMAGES = 1_000
+"""Images that one visitor may have looked at at once: a long series, and seconds rather than minutes for the next."""
+
+ZIP_LIMITS = Limits(members=2_000, total_bytes=2 << 30, ratio=100, free_bytes=64 << 20)
+_MOST_PICTURES = 20
 _LONGEST_ENDING = 9
 
 
@@ -28,23 +38,81 @@ class TooMuchError(Exception):
     """More files or bytes than one person may upload at once."""
 
 
-def predict_uploads(predictor: Predictor, uploads: Sequence[Upload]) -> list[Prediction]:
-    """Predict every image in ``uploads``, named as the person named them; nothing is left on the disk.
+@dataclass(frozen=True)
+class Answer:
+    """What is said of one upload; ``pictures`` are image and saliency (H, W) of the first series, by series."""
+
+    images: list[Prediction]
+    refused: list[Prediction]
+    votes: list[SeriesVote]
+    cut_off: bool
+    pictures: dict[str, tuple[np.ndarray, np.ndarray | None]] = field(default_factory=dict, compare=False)
+
+    @staticmethod
+    def likeliest(vote: SeriesVote) -> str:
+        """The most likely class of a series, also where the model is not sure enough to name it."""
+        return max(CLASSES, key=lambda name: vote.probabilities[name])
+
+
+def answer_uploads(predictor: Predictor, uploads: Sequence[Upload]) -> Answer:
+    """Predict the images in ``uploads``, vote on their series, and say what speaks for the classes of the first ones.
+
+    Raises `TooMuchError` as `predict_uploads` does.
+    """
+    images: list[Prediction] = []
+    refused: list[Prediction] = []
+    shown: dict[str, Prediction] = {}
+    cut_off = False
+    for one in predict_uploads(predictor, uploads):
+        if one.error is not None:
+            refused.append(one)
+        elif len(images) == MOST_IMAGES:
+            cut_off = True
+            break
+        else:
+            if len(shown) < _MOST_PICTURES:
+                shown.setdefault(one.series, one)
+            images.append(replace(one, pixels=None))
+    votes = predictor.vote(images)
+    return Answer(images, refused, votes, cut_off, _pictures(predictor, votes, shown))
+
+
+def predict_uploads(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Prediction]:
+    """Yield a prediction for every image in ``uploads``, named as the person named them; nothing stays on the disk.
 
     A file that is refused is a prediction with an error. Raises `TooMuchError` above `MOST_FILES` or `MOST_BYTES`.
     """
     if len(uploads) > MOST_FILES or sum(upload.size for upload in uploads) > MOST_BYTES:
         raise TooMuchError(
-            f"That is more than {MOST_FILES} files or {MOST_BYTES >> 20} MB: choose fewer, or use `modality predict`."
+            f"That is more than {MOST_FILES} files or {MOST_BYTES >> 20} MB: choose fewer, or use `modality predict`"
         )
+    return _predict(predictor, uploads)
+
+
+def _predict(predictor: Predictor, uploads: Sequence[Upload]) -> Iterator[Prediction]:
     with tempfile.TemporaryDirectory(prefix="modality-upload-") as folder:
         named = {}
         for number, upload in enumerate(uploads):
             path = Path(folder, f"{number:03d}" + _plain_endings(upload.name))
             path.write_bytes(upload.getbuffer())
             named[str(path)] = upload.name
-        found = list(predictor.predict(list(named), workers=1))
-    return [_renamed(one, named) for one in found]
+        for one in predictor.predict(list(named), workers=1, limits=ZIP_LIMITS, with_pixels=True):
+            yield _renamed(one, named)
+
+
+def _pictures(
+    predictor: Predictor, votes: Sequence[SeriesVote], shown: dict[str, Prediction]
+) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    pictures: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
+    for vote in votes:
+        first = shown.get(vote.series)
+        if first is not None and first.pixels is not None:
+            try:
+                (saliency,) = predictor.saliency(first.pixels[None], [Answer.likeliest(vote)])
+            except NoSaliencyError:
+                saliency = None
+            pictures[vote.series] = (first.pixels, saliency)
+    return pictures
 
 
 def _plain_endings(name: str) -> str:

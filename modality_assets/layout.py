@@ -155,6 +155,10 @@ class DataLayout:
         return _found(self.reports, "comparison.parquet")
 
     @property
+    def probes_table(self) -> Path:
+        return self.reports / "probes.parquet"
+
+    @property
     def disagreements_table(self) -> Path:
         return _found(self.reports, "disagreements.parquet", "disagreements.manifest.json")
 

@@ -36,13 +36,12 @@ def dashboard_command(port: int) -> list[str]:
     spec = importlib.util.find_spec("dashboard")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    app = Path(next(iter(spec.submodule_search_locations))) / "app.py"
+    app = Path(next(iter(spec.submodule_search_locations))) / "server.py"
     options = {
         "server.address": _LOOPBACK,
         "server.port": str(port),
         "server.headless": "true",
         "browser.gatherUsageStats": "false",
-        "server.maxUploadSize": "200",
     }
     return [
         sys.executable,

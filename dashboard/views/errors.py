@@ -1,12 +1,15 @@
-"""Errors: the confusion matrix, misclassified images, and where headers and models disagree."""
+"""Errors: how classes are confused, the misclassified images, and where headers and models disagree."""
 
 import polars as pl
 import streamlit as st
 
 from dashboard import charts, labels
-from dashboard.gallery import show_gallery
-from dashboard.presentation import chart, choose, choose_many, choose_model, section, start_page, table, told
-from dashboard.results import Model
+from dashboard.choices import choose, choose_many, choose_model, choose_range
+from dashboard.confusion import confused_in_words, confusion_table, most_confused
+from dashboard.exhibits import chart, table
+from dashboard.gallery import open_linked_image, show_gallery
+from dashboard.presentation import section, start_page, told
+from dashboard.results import Model, Wanted
 from modality_assets.modality import CLASSES, SPLITS
 
 _PAGE = 24
@@ -15,106 +18,117 @@ results = start_page("Errors", "How classes are confused, and the images behind 
 
 
 def show_confusion(model: Model, split: str) -> None:
-    found = results.metrics(model).get(split)
+    found = results.models.metrics(model).get(split)
     if found is None:
         st.info(f"This model has no predictions on {split}: materialise `evaluation_report` for it.")
         return
-    matrix = found["confusion"]
-    wrong = sorted(
-        ((matrix[i][j], CLASSES[i], CLASSES[j]) for i in range(len(CLASSES)) for j in range(len(CLASSES)) if i != j),
-        reverse=True,
-    )
-    if wrong[0][0]:
-        most, actual, predicted = wrong[0]
-        st.markdown(
-            f"**{labels.percent(found['accuracy'])}** of {labels.count(found['images'])} images are right. "
-            "The most frequent confusion: "
-            f"**{labels.count(most)}** images of **{actual}** are taken for **{predicted}**."
-        )
-    else:
-        st.markdown(f"All {labels.count(found['images'])} images are right.")
-    data = pl.DataFrame(
-        [[name, *row] for name, row in zip(CLASSES, matrix, strict=True)], schema=["actual", *CLASSES], orient="row"
-    )
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([5, 4], gap="large")
     with left:
-        st.markdown("**Confusion matrix**")
         chart(
-            charts.confusion(matrix),
+            charts.confusion(found["confusion"]),
             name="confusion",
             source=model.source,
-            data=data,
+            data=confusion_table(found["confusion"]),
             n=found["images"],
             unit="images and % of the actual class",
         )
     with right:
-        st.markdown("**Does confidence mean what it says?**")
-        bins = found.get("reliability", [])
-        chart(
-            charts.reliability(bins),
-            name="reliability",
-            source=model.source,
-            data=pl.DataFrame(bins),
-            n=found["images"],
-            unit="%; the area of a mark grows with its images",
+        st.markdown(
+            f"**{labels.percent(found['accuracy'])}** of {labels.count(found['images'])} images are right "
+            f"(balanced {labels.percent(found['balanced_accuracy'])})."
         )
-    per_class = [
-        {
-            "Class": labels.CLASS_NAMES[name],
-            "Images": one["images"],
-            "Precision": one["precision"],
-            "Recall": one["recall"],
-            "F1": one["f1"],
-            "Area under ROC": one["auc"],
-        }
-        for name, one in found["per_class"].items()
-    ]
-    percent = {name: st.column_config.NumberColumn(format="percent") for name in ("Precision", "Recall", "F1")}
-    table(
-        pl.DataFrame(per_class, infer_schema_length=None),
-        name="per-class",
+        for sentence in confused_in_words(found["confusion"]):
+            st.markdown(sentence)
+        per_class = pl.DataFrame(
+            [
+                {"Class": name, "Precision": one["precision"], "Recall": one["recall"], "Area under ROC": one["auc"]}
+                for name, one in found["per_class"].items()
+            ],
+            infer_schema_length=None,
+        )
+        percent = {name: st.column_config.NumberColumn(format="percent") for name in ("Precision", "Recall")}
+        table(per_class, name="per-class", source=model.source, of="classes", config=percent, height="content")
+
+
+def show_reliability(model: Model, split: str) -> None:
+    found = results.models.metrics(model).get(split, {})
+    bins = found.get("reliability", [])
+    if not bins:
+        st.write("The report says nothing about confidence.")
+        return
+    chart(
+        charts.reliability(bins),
+        name="reliability",
         source=model.source,
-        of="classes",
-        config=percent,
+        data=pl.DataFrame(bins),
+        n=found["images"],
+        unit="%; the area of a mark grows with its images",
     )
 
 
+def reliability_in_words(model: Model, split: str) -> str | None:
+    found = results.models.metrics(model).get(split, {})
+    if found.get("ece") is None:
+        return None
+    return f"Confidence is off by {labels.percent(found['ece'])} on average"
+
+
+@st.fragment
 def show_images(model: Model, split: str) -> None:
-    cells = st.columns([2, 1, 1, 1])
-    datasets = sorted(results.per_dataset(model).filter(pl.col("split") == split)["dataset"].unique())
+    cells = st.columns([3, 2, 2, 3, 2])
+    datasets = sorted(results.models.per_dataset(model).filter(pl.col("split") == split)["dataset"].unique())
     chosen = choose_many("Datasets", datasets, "dataset", at=cells[0])
     actual = choose_many("Actual class", CLASSES, "actual", at=cells[1])
     predicted = choose_many("Predicted class", CLASSES, "predicted", at=cells[2])
-    order = choose("Order", ["surest", "least sure"], "order", words=lambda one: f"{one} first", at=cells[3])
-    found, total = results.predictions(
-        model,
-        split=split,
-        datasets=chosen,
-        actual=actual,
-        predicted=predicted,
+    low, high = choose_range("Confidence", "confidence", at=cells[3])
+    order = choose("Order", ["surest", "least sure"], "order", words=lambda one: f"{one} first", at=cells[4])
+    wanted = Wanted(
+        split,
+        tuple(chosen),
+        tuple(actual),
+        tuple(predicted),
         wrong=True,
+        confidence=(low / 100, high / 100),
         surest_first=order == "surest",
-        most=_PAGE,
     )
+    page = st.session_state.get("gallery-page", 1)
+    found, total = results.predictions.find(model, wanted, start=_PAGE * (page - 1), most=_PAGE)
     if not total:
         st.success("No misclassified image meets these filters.")
         return
-    st.caption(f"{len(found)} of {labels.count(total)} misclassified images: actual → predicted, confidence")
-    show_gallery(results, found, model.rescaling)
+    pages = -(-total // _PAGE)
+    if page > pages:
+        st.session_state["gallery-page"] = page = 1
+        found, total = results.predictions.find(model, wanted, most=_PAGE)
+    line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+    first = _PAGE * (page - 1)
+    line.markdown(
+        f"**{first + 1} to {first + len(found)} of {labels.count(total)}** misclassified images: actual → predicted, "
+        "confidence",
+        width="stretch",
+    )
+    if pages > 1:
+        line.number_input("Page", 1, pages, key="gallery-page", width=140, help=f"of {labels.count(pages)}")
+    show_gallery(results, model, found)
     keys = ["dataset", "source_file", "frame", "actual", "predicted", "confidence", *(f"p_{name}" for name in CLASSES)]
     with st.expander("As a table"):
         table(found.select(keys), name="misclassified", source=model.source, of="images")
 
 
+def disagreements_in_words() -> str:
+    found, _ = results.models.disagreements()
+    return f"Header and pixels disagree on {labels.count(len(found))} series"
+
+
 def show_disagreements() -> None:
-    found, source = results.disagreements()
+    found, source = results.models.disagreements()
+    if found.is_empty():
+        st.success("No series: headers and pixels agree.")
+        return
     st.markdown(
         "Series of which the header says one class and the models' pixels another. Some are errors of the models, "
         "some of the archive: look before you trust either."
     )
-    if found.is_empty():
-        st.success("No series: headers and pixels agree.")
-        return
     order = [
         "dataset",
         "header",
@@ -135,13 +149,30 @@ def show_disagreements() -> None:
     )
 
 
+def confusion_in_words(model: Model, split: str) -> str | None:
+    found = results.models.metrics(model).get(split)
+    return found and most_confused(found["confusion"])
+
+
 def show() -> None:
     left, right = st.columns([3, 1])
     model = choose_model(results, at=left)
     split = choose("Split", SPLITS, "split", default="test", at=right)
-    told(lambda: show_confusion(model, split))
+    open_linked_image(results, model)
+    section(
+        "Confusion",
+        lambda: show_confusion(model, split),
+        finding=lambda: confusion_in_words(model, split),
+        help_text="Rows are the actual class, columns the predicted one.",
+    )
     section("Misclassified images", lambda: show_images(model, split))
+    section(
+        "Does confidence mean what it says?",
+        lambda: show_reliability(model, split),
+        finding=lambda: reliability_in_words(model, split),
+        help_text="Of images named with 80 % confidence, 80 % should be right: then marks lie on the diagonal.",
+    )
 
 
 told(show)
-section("Header and pixels disagree", show_disagreements)
+section("Header and pixels disagree", show_disagreements, finding=disagreements_in_words)

@@ -1,12 +1,19 @@
-"""Overview: the state of the graph, the best model and its worst datasets, what is new, what to do next."""
+"""Overview: the best model, its worst datasets, what the last refresh changed, the state of the graph, what to do."""
+
+from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from dashboard import charts, labels
+from dashboard.choices import model_name
 from dashboard.dagster_links import DagsterUnreachableError, asset_url, graph_state, in_words
-from dashboard.presentation import chart, model_name, section, start_page, table, told
+from dashboard.exhibits import chart, table
+from dashboard.graph_state import state_of_assets
+from dashboard.presentation import section, start_page, told
 from dashboard.results import Source
+
+_WORST = 8
 
 results = start_page(
     "Overview",
@@ -15,8 +22,8 @@ results = start_page(
 
 
 def show_figures() -> None:
-    cohort, _ = results.cohort()
-    decoded = results.manifests("decoded_images")
+    cohort, _ = results.archive.cohort()
+    decoded = results.quality.manifests("decoded_images")
     quarantined = sum(one.counts.get("quarantined", 0) for one in decoded)
     cells = st.columns(5)
     cells[0].metric("Datasets chosen", labels.count(cohort.counts.get("datasets", 0)))
@@ -26,145 +33,192 @@ def show_figures() -> None:
     cells[4].metric("Files refused", labels.count(quarantined))
 
 
+def worst_first() -> pl.DataFrame:
+    rows = results.models.per_dataset(results.models.main()[0]).filter(pl.col("split") == "test")
+    return rows.sort("accuracy", "dataset", "modality")
+
+
+def best_in_words() -> str | None:
+    best = results.models.main()[0]
+    test = results.models.metrics(best).get("test")
+    return test and f"The best model names {labels.percent(test['accuracy'], 0)} of unseen images rightly"
+
+
 def show_best() -> None:
-    best = results.main_models()[0]
-    test = results.metrics(best).get("test")
+    best = results.models.main()[0]
+    test = results.models.metrics(best).get("test")
     if test is None:
         st.info("The plan has no test images for this model: change the plan and materialise `split_plan`.")
         return
-    low, high = test.get("accuracy_ci") or (None, None)
+    rows = worst_first()
+    worst = rows.row(0, named=True)
     left, right = st.columns([2, 3], gap="large")
-    with left:
-        st.markdown(f"**{model_name(best)}** is the best on the validate split. On the test split, unseen until then:")
-        one, two = st.columns(2)
-        one.metric("Accuracy", labels.percent(test["accuracy"]))
-        two.metric("Balanced accuracy", labels.percent(test["balanced_accuracy"]))
-        if low is not None:
-            st.caption(
-                f"95 % interval of the accuracy: {labels.percent(low)} to {labels.percent(high)}, "
-                f"by bootstrap over {test['datasets']} datasets and {test['patients']} patients"
-            )
-        worst = test.get("worst_dataset")
-        if worst:
-            st.markdown(
-                f"Its worst test dataset is **{worst['dataset']}**: {labels.percent(worst['accuracy'])} "
-                f"of {labels.count(worst['images'])} images."
-            )
-        st.page_link("views/per_dataset.py", label="Every dataset, worst first", icon=":material/arrow_forward:")
-        st.page_link("views/errors.py", label="How classes are confused", icon=":material/arrow_forward:")
     with right:
-        worst_first = results.per_dataset(best).filter(pl.col("split") == "test").sort("accuracy", "dataset").head(8)
-        st.markdown("**Its worst test datasets**")
+        st.markdown(
+            f"**Its worst dataset: {worst['dataset']}, {worst['modality']}, {labels.percent(worst['accuracy'], 0)}**"
+        )
         chart(
-            charts.per_dataset_dots(worst_first, (model_name(best), None)),
+            charts.per_dataset_dots(rows, (model_name(best), None), most=_WORST),
             name="worst-test-datasets",
             source=best.source,
-            data=worst_first,
-            n=worst_first["images"].sum(),
-            unit="% of images, 95 % interval",
+            data=rows,
+            n=rows["images"].sum(),
+            unit=f"% of images, 95 % interval; the {min(_WORST, len(rows))} worst of {len(rows)} datasets and classes",
         )
+    with left:
+        one, two = st.columns(2)
+        one.metric("Test accuracy", labels.percent(test["accuracy"]))
+        two.metric("Balanced", labels.percent(test["balanced_accuracy"]), help="The mean of the four classes")
+        low, high = test.get("accuracy_ci") or (None, None)
+        interval = (
+            f"95 % interval of the accuracy {labels.percent(low)} to {labels.percent(high)}, by bootstrap over "
+            if low is not None
+            else "No interval: "
+        )
+        st.caption(
+            f"{interval}{labels.plural(test['datasets'], 'dataset')} and {labels.plural(test['patients'], 'patient')}"
+        )
+        st.markdown(f"**{model_name(best)}**: chosen on the validate split; the test split was unseen until then.")
+        st.page_link("views/per_dataset.py", label="Every dataset, worst first", icon=":material/arrow_forward:")
+        st.page_link("views/errors.py", label="How classes are confused", icon=":material/arrow_forward:")
+        st.page_link("views/models.py", label="All models beside the published", icon=":material/arrow_forward:")
 
 
-def show_new() -> None:
-    _, source = results.catalogue()
-    collections = results.collections().filter(~pl.col("retired"))
-    released = collections.with_columns(
-        pl.col("first_release").str.slice(0, 10), pl.col("revised_release").str.slice(0, 10)
-    )
-    releases = sorted(released["first_release"].drop_nulls().to_list())
-    newest = releases[-1] if releases else None
-    if newest is None:
+def change_in_words() -> str | None:
+    last = results.changes.last()
+    new = last.named("new")
+    if last.earlier is None:
+        return "No refresh yet: everything came with the first release"
+    parts = [labels.plural(len(new), "new dataset")]
+    parts += [f"{len(names)} {change}" for change in ("revised", "withdrawn") if (names := last.named(change))]
+    when = "Since the last refresh" if last.recorded else f"With the newest release, {last.release}"
+    return f"{when}: {', '.join(parts)}"
+
+
+def show_changes() -> None:
+    last = results.changes.last()
+    source = results.archive.catalogue()[1]
+    if last.release is None:
         st.write("The archive does not say when its datasets were released.")
         return
-    new = released.filter(pl.col("first_release") == newest)
-    earlier = len(released) - len(new)
-    if earlier:
-        st.markdown(
-            f"The newest release, **{newest}**, brought {labels.plural(len(new), 'dataset')}: "
-            f"{', '.join(new['dataset'].to_list()[:12])}{' …' if len(new) > 12 else ''}. {earlier} were there before."
-        )
+    if last.earlier is None:
+        st.markdown(f"All {labels.plural(len(last.datasets), 'dataset')} came with release **{last.release}**.")
     else:
-        st.markdown(
-            f"All {labels.plural(len(new), 'dataset')} came with one release, **{newest}**: "
-            "there has been no refresh yet."
+        st.markdown(f"From release **{last.earlier}** to **{last.release}**{_when(last.state, last.finished_utc)}.")
+        for change in ("new", "revised", "withdrawn", "dropped"):
+            if names := last.named(change):
+                words = "no longer in the cohort" if change == "dropped" else change
+                st.markdown(f"- **{labels.plural(len(names), 'dataset')} {words}:** {labels.listed(names, 12)}")
+    if aside := results.changes.set_aside():
+        st.warning(
+            f"{labels.plural(len(aside), 'dataset')} failed at every attempt and left out: {labels.listed([*aside])}. "
+            "Materialise `source_files` for each to try again.",
+            icon=":material/report:",
         )
-    _, record, _ = results.split()
-    unplanned = sorted(set(new["dataset"]) - set(results.split()[0]["dataset"]))
-    placed = record.get("earlier", {}).get("new", [])
-    if placed:
-        st.markdown(f"New in the split plan since the last one: {', '.join(placed)}.")
-    if unplanned:
-        st.markdown(f"Not in the split plan: {', '.join(unplanned)}. Materialise `cohort`, then `split_plan`.")
-    columns = [
-        "dataset",
-        "first_release",
-        "revised_release",
-        "patients",
-        "series",
-        *(f"images_{c}" for c in ("ct", "mr", "pt", "xr")),
-    ]
-    table(new.select(columns), name="newest-datasets", source=source, of="datasets")
+    show_models_of_refresh()
+    changed = last.datasets.filter(pl.col("change") != "unchanged")
+    if last.earlier is not None and len(changed):
+        table(_with_split(changed), name="changed-datasets", source=source, of="datasets that changed")
 
 
-def state_of_assets() -> pl.DataFrame:
-    settings = results.settings()
-    datasets = set(results.split()[0]["dataset"]) if results.manifests("split_plan") else set()
-    models = len(settings.architectures) * len(settings.rescalings)
-    expected = {
-        "source_files": len(datasets),
-        "decoded_images": len(datasets),
-        "rescaled_shards": 3 * len(settings.rescalings),
-        "trained_model": models,
-        "evaluation_report": models,
-    }
-    rows = []
-    for asset, words in labels.ASSETS.items():
-        found = results.manifests(asset)
-        wanted = max(expected.get(asset, 1), 1)
-        incomplete = sum(1 for one in found if one.counts.get("incomplete"))
-        state = "missing" if not found else "incomplete" if len(found) < wanted or incomplete else "made"
-        made = max((one.created_utc for one in found), default=None)
-        rows.append(
-            {
-                "Step": words,
-                "State on disk": {"made": "✓ made", "incomplete": "◐ incomplete", "missing": "✗ missing"}[state],
-                "Parts": f"{len(found)} of {wanted}" if asset in expected and len(found) <= wanted else str(len(found)),
-                "Last made": labels.moment(made) if made else "–",
-                "Seconds": sum(one.seconds for one in found),
-                "In Dagster": asset_url(asset),
-                "asset": asset,
-            }
+def _when(state: str, finished_utc: str | None) -> str:
+    if state == "running":
+        return ", under way now"
+    return f", finished {labels.moment(finished_utc)}" if finished_utc else ""
+
+
+def _with_split(changed: pl.DataFrame) -> pl.DataFrame:
+    plan = (
+        results.split.plan()[0].select("dataset", planned="split") if results.quality.manifests("split_plan") else None
+    )
+    if plan is None:
+        return changed
+    joined = changed.join(plan, on="dataset", how="left")
+    split = pl.coalesce("split", "planned").fill_null("not in the plan")
+    return joined.with_columns(split=split).drop("planned").sort("change", "dataset")
+
+
+def show_models_of_refresh() -> None:
+    last = results.changes.last()
+    if not len(last.models):
+        return
+    for row in last.models.filter(pl.col("outcome") != "unchanged").iter_rows(named=True):
+        name = f"{labels.architecture(row['architecture'])}, {labels.rescaling(row['rescaling'])}"
+        said = {
+            "promoted": "a new model took its place",
+            "kept": "the model before was better and is kept",
+            "stale": "older than the images, as the settings wish",
+            "waiting": "waits to be trained again",
+            "failed": f"training failed: {row['error']}",
+        }.get(row["outcome"], row["outcome"])
+        both = row["before"] is not None and row["after"] is not None
+        figures = f", validate {labels.percent(row['before'])} → {labels.percent(row['after'])}" if both else ""
+        st.markdown(f"- **{name}:** {said}{figures}")
+    decided = results.changes.promotions()
+    if decided:
+        about, rows = decided[0]
+        name = f"{labels.architecture(about['architecture'])}, {labels.rescaling(about['rescaling'])}"
+        rows = rows.filter(pl.col("split") == "test") if (rows["split"] == "test").any() else rows
+        st.markdown(f"**What the newest decision changes on the test datasets ({name})**")
+        chart(
+            charts.change_per_dataset(rows),
+            name="change-per-dataset",
+            source=Source("trained_model", f"{about['architecture']}|{about['rescaling']}", about["decided_utc"]),
+            data=rows,
+            n=rows["images"].sum(),
+            unit="% of images, both models on the images of now",
         )
-    return pl.DataFrame(rows)
+
+
+def graph_in_words() -> str:
+    state = state_of_assets(results)
+    made = int(state["State on disk"].str.contains("✓").sum())
+    return f"{made} of {len(state)} steps of the graph are made"
 
 
 def show_graph() -> None:
-    state = state_of_assets()
+    state = state_of_assets(results)
+    steps = state.filter(~pl.col("State on disk").str.contains("✓"))
+    if steps.is_empty():
+        st.success(
+            "Nothing to do: everything is made. When the archive grows, the sensor `archive_releases` asks for what "
+            "is new.",
+            icon=":material/check:",
+        )
+    else:
+        st.info(
+            f"Next: materialise [`{steps['asset'][0]}`]({asset_url(steps['asset'][0])}); "
+            "what follows in the graph is built on it.",
+            icon=":material/arrow_forward:",
+        )
+    moment = st.container()  # filled last, so that a slow answer of Dagster's holds nothing up
     table(
         state.drop("asset"),
         name="graph-state",
         source=Source("the manifest of every result"),
-        of="assets",
+        of="steps",
         height="content",
         config={
             "In Dagster": st.column_config.LinkColumn("Open", display_text="in Dagster"),
             "Seconds": st.column_config.NumberColumn("Seconds, all parts", format="%.1f"),
         },
     )
-    steps = state.filter(~pl.col("State on disk").str.contains("made"))
-    if steps.is_empty():
-        st.success("Everything is made. When the archive grows, the sensor `archive_releases` asks for what is new.")
-    else:
-        st.info(f"Next: materialise `{steps['asset'][0]}`; what follows in the graph is built on it.")
-    show_moment()
+    with moment:
+        show_moment()
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def state_of_now() -> dict[str, Any]:
+    """One answer for everybody who asks within seconds."""
+    return graph_state()
 
 
 @st.fragment
 def show_moment() -> None:
-    """What only Dagster knows; asked last, so that a slow answer holds nothing up."""
+    """What only Dagster knows."""
     try:
         with st.spinner("Asking Dagster what is stale, running or failed …"):
-            now = graph_state()
+            now = state_of_now()
     except DagsterUnreachableError:
         st.caption(
             "The Dagster UI does not answer, so what is stale, running or failed at this moment is not known. "
@@ -176,6 +230,6 @@ def show_moment() -> None:
 
 
 told(show_figures)
-section("The best model", show_best)
-section("What is new", show_new)
-section("The graph", show_graph)
+section("The best model", show_best, finding=best_in_words)
+section("What is new", show_changes, finding=change_in_words)
+section("The graph", show_graph, finding=graph_in_words)

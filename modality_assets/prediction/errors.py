@@ -6,6 +6,7 @@ PredictionError
 ├── DamagedEvidenceError     calibration or intensity model on disk cannot be read
 ├── DamagedExportError       a single file that is no exported model
 ├── ModelNotFoundError       no model where one was named
+├── NoSaliencyError          a model that cannot say what in an image speaks for a class
 └── NothingToFitError        too few images or classes to fit intensities or a calibration
 """
 
@@ -36,3 +37,7 @@ class ModelNotFoundError(PredictionError):
 
 class NothingToFitError(PredictionError):
     """There are too few images or classes to fit anything."""
+
+
+class NoSaliencyError(PredictionError):
+    """The model cannot say what in an image speaks for a class."""

@@ -1,7 +1,8 @@
 """What prediction asks of a network, whatever runs it: torch, or a runtime of exported models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,3 +23,11 @@ class Network(Protocol):
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return (N, 4) probabilities, rows summing to one, of rescaled ``images`` (N, H, W) float32."""
+
+
+@runtime_checkable
+class ExplainableNetwork(Network, Protocol):
+    """A network that can say where in an image it found what speaks for a class."""
+
+    def saliency(self, images: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+        """Return maps (N, H, W) float32 in [0, 1] of what in ``images`` (N, H, W) speaks for ``classes``."""

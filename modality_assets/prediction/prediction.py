@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 UNKNOWN = "unknown"
 """Said in place of a class where the most likely one is less likely than the threshold."""
@@ -15,7 +17,8 @@ class Prediction:
 
     ``modality`` is a class or `UNKNOWN`, ``probabilities`` calibrated and by class, ``evidence`` what they rest
     on ('both', 'pixels', 'intensities'). Where ``error`` says why there is no image, these are None, and so is
-    ``frame``, the number of the frame or slice from 0. ``series_uid`` is None in formats that have none.
+    ``frame``, the number of the frame or slice from 0. ``series_uid`` is None in formats that have none. ``pixels``
+    (H, W) float32 in [0, 1], where asked for, are the image as the network saw it.
     """
 
     path: str
@@ -25,6 +28,7 @@ class Prediction:
     probabilities: dict[str, float] | None = None
     evidence: str | None = None
     error: str | None = None
+    pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def confidence(self) -> float:

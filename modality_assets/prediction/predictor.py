@@ -15,10 +15,10 @@ from modality_assets.imaging.decoded import Decoded, SourceFile, decode_dataset,
 from modality_assets.imaging.rescaling import rescale
 from modality_assets.modality import CLASSES
 from modality_assets.prediction.calibration import check_evidence
-from modality_assets.prediction.errors import MissingEvidenceError, ModelNotFoundError
+from modality_assets.prediction.errors import MissingEvidenceError, ModelNotFoundError, NoSaliencyError
 from modality_assets.prediction.evidence import Evidence
-from modality_assets.prediction.inputs import Input, find_inputs
-from modality_assets.prediction.network import Network
+from modality_assets.prediction.inputs import ZIP_LIMITS, Input, Limits, find_inputs
+from modality_assets.prediction.network import ExplainableNetwork, Network
 from modality_assets.prediction.prediction import UNKNOWN, Prediction, SeriesVote, by_series, mean_probabilities
 from modality_assets.progress import SILENT, Progress
 
@@ -61,6 +61,8 @@ class Predictor:
         evidence: str | None = None,
         *,
         workers: int | None = None,
+        limits: Limits = ZIP_LIMITS,
+        with_pixels: bool = False,
         progress: Progress = SILENT,
     ) -> Iterator[Prediction]:
         """Yield a `Prediction` for every image in files, folders, zips and patterns, in order.
@@ -68,7 +70,8 @@ class Predictor:
         ``evidence`` is 'both', 'pixels' or 'intensities', by default the most that the model can give; an image
         without native intensities rests on its pixels. A file that cannot be read gives one prediction with an
         error and stops nothing. The Modality tag is never read. Decoding happens in worker processes, so a file
-        that crashes a decoder is an error like others. Nothing is written but temporary files.
+        that crashes a decoder is an error like others. Nothing is written but temporary files. ``limits`` are those
+        of zips; ``with_pixels`` keeps each image, as the network saw it, with its prediction.
         Raises `UnknownEvidenceError` and `MissingEvidenceError` before the first file is read.
         """
         kind = self.evidence.kinds[0] if evidence is None else evidence
@@ -77,7 +80,7 @@ class Predictor:
             raise MissingEvidenceError(
                 f"this model was not fitted for evidence {kind!r}, only for {', '.join(self.evidence.kinds)}"
             )
-        return self._predict(paths, kind, workers, progress)
+        return self._predict(paths, kind, workers, limits, with_pixels, progress)
 
     def vote(self, predictions: Iterable[Prediction]) -> list[SeriesVote]:
         """Return the verdict on each series among ``predictions``: the mean of its images' probabilities."""
@@ -92,16 +95,33 @@ class Predictor:
             )
         return votes
 
+    def saliency(self, images: np.ndarray, modalities: Sequence[str]) -> np.ndarray:
+        """Return maps (N, H, W) float32 in [0, 1] of what in ``images`` (N, H, W) speaks for each one's modality.
+
+        ``images`` are as the network saw them. Raises `NoSaliencyError` for a model that cannot say.
+        """
+        if not isinstance(self.network, ExplainableNetwork):
+            raise NoSaliencyError("an exported model has no gradients: name the folder of the trained model instead")
+        return self.network.saliency(images, [CLASSES.index(name) for name in modalities])
+
     def _predict(
-        self, paths: Iterable[str | os.PathLike[str]], kind: str, workers: int | None, progress: Progress
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        kind: str,
+        workers: int | None,
+        limits: Limits,
+        with_pixels: bool,
+        progress: Progress,
     ) -> Iterator[Prediction]:
         with ExitStack() as unpacked, progress.task("Predicting", unit="files") as task:
-            inputs = find_inputs(paths, unpacked)
+            inputs = find_inputs(paths, unpacked, limits)
             while chunk := list(islice(inputs, FILES_AT_ONCE)):
-                yield from self._predict_files(chunk, kind, workers)
+                yield from self._predict_files(chunk, kind, workers, with_pixels)
                 task.advance(len(chunk))
 
-    def _predict_files(self, inputs: Sequence[Input], kind: str, workers: int | None) -> Iterator[Prediction]:
+    def _predict_files(
+        self, inputs: Sequence[Input], kind: str, workers: int | None, with_pixels: bool
+    ) -> Iterator[Prediction]:
         found = {number: one for number, one in enumerate(inputs) if one.path is not None}
         sources = [
             SourceFile(dataset="", path=one.path, name=f"{number:06d}/{one.path.name}")
@@ -113,7 +133,7 @@ class Predictor:
             decode_dataset(sources, Path(staged), image_size=contract.size, aspect=contract.aspect, workers=workers)
             decoded = open_decoded(Path(staged))
             refused = dict(_numbered(decoded.quarantine).select("input", "reason").rows())
-            images = self._predict_images(inputs, decoded, kind)
+            images = self._predict_images(inputs, decoded, kind, with_pixels)
             following = next(images, None)
             for number, one in enumerate(inputs):
                 if one.path is None:
@@ -124,7 +144,9 @@ class Predictor:
                 if number in refused:
                     yield Prediction(one.shown, error=refused[number])
 
-    def _predict_images(self, inputs: Sequence[Input], decoded: Decoded, kind: str) -> Iterator[tuple[int, Prediction]]:
+    def _predict_images(
+        self, inputs: Sequence[Input], decoded: Decoded, kind: str, with_pixels: bool
+    ) -> Iterator[tuple[int, Prediction]]:
         """Yield each decoded image's prediction with the number of its input, in the order of inputs and frames."""
         table = _numbered(decoded.images)
         series_uids: dict[int, str | None] = {}
@@ -134,13 +156,19 @@ class Predictor:
             pixels = rescale(self.network.contract.rescaling, decoded.pixels(rows), facts.to_dict(as_series=False))
             probabilities, used = self.evidence.probabilities(kind, self.network.probabilities(pixels), facts)
             described = facts.select("input", "frame", "format").rows()
-            for (number, frame, kept_as), row, evidence in zip(described, probabilities.tolist(), used, strict=True):
+            kept = pixels.astype(np.float32, copy=False) if with_pixels else [None] * len(rows)
+            for (number, frame, kept_as), row, evidence, image in zip(
+                described, probabilities.tolist(), used, kept, strict=True
+            ):
                 one = inputs[number]
                 if number not in series_uids:
                     series_uids[number] = series_uid_of(one.path) if one.path and kept_as == "DICOM" else None
                 by_class = dict(zip(CLASSES, row, strict=True))
                 modality = self._name(by_class, evidence, "image")
-                yield number, Prediction(one.shown, series_uids[number], frame, modality, by_class, evidence)
+                yield (
+                    number,
+                    Prediction(one.shown, series_uids[number], frame, modality, by_class, evidence, pixels=image),
+                )
 
     def _name(self, probabilities: dict[str, float], evidence: str, level: str) -> str:
         likeliest = max(probabilities, key=lambda name: probabilities[name])

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from dashboard import charts, labels
+from dashboard.charts import palette
 from modality_assets.modality import CLASSES
 
 
@@ -20,8 +21,8 @@ def test_rows_of_a_confusion_matrix_are_the_actual_class() -> None:
 
 
 def test_every_class_has_a_colour_and_a_pattern_of_its_own() -> None:
-    assert set(charts.CLASS_COLOURS) == set(charts.CLASS_PATTERNS) == set(CLASSES)
-    assert len(set(charts.CLASS_COLOURS.values())) == len(set(charts.CLASS_PATTERNS.values())) == 4
+    assert set(palette.CLASS_COLOURS) == set(palette.CLASS_PATTERNS) == set(CLASSES)
+    assert len(set(palette.CLASS_COLOURS.values())) == len(set(palette.CLASS_PATTERNS.values())) == 4
 
 
 def test_whiskers_reach_from_the_lower_to_the_upper_end() -> None:

@@ -4,10 +4,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.results import Results
 from modality_assets.layout import DataLayout
+from modality_assets.modality import CLASSES
 
 PAGES = ("overview", "archive", "split", "models", "per_dataset", "errors", "try_it", "quality")
 WITH_FIGURES = tuple(page for page in PAGES if page != "try_it")
@@ -24,7 +27,7 @@ def charts(app: AppTest) -> int:
     return len(app.get("plotly_chart"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", WITH_FIGURES)
 def test_a_page_shows_whole_results_without_an_error(page: str, made_up: DataLayout, open_page: OpenPage) -> None:
     app = open_page(made_up.root, page)
     assert not app.exception
@@ -129,7 +132,7 @@ def test_the_worst_dataset_stands_first(made_up: DataLayout, open_page: OpenPage
 
 def test_filters_narrow_the_gallery(made_up: DataLayout, open_page: OpenPage) -> None:
     app = open_page(made_up.root, "errors", actual="CT", split="train")
-    shown = [one.value for one in app.markdown if "→" in one.value]
+    shown = [one.value for one in app.markdown if "** → **" in one.value]
     assert shown
     assert all(one.startswith("**CT**") for one in shown)
 
@@ -141,6 +144,80 @@ def test_a_search_finds_series_by_every_word(made_up: DataLayout, open_page: Ope
     assert set(app.dataframe[-1].value["dataset"]) == {"made-up-003"}
 
 
-def test_the_newest_datasets_are_named(made_up: DataLayout, open_page: OpenPage) -> None:
+def test_what_the_last_refresh_brought_is_named(made_up: DataLayout, open_page: OpenPage) -> None:
+    app = open_page(made_up.root)
+    said = texts(app)
+    assert "Since the last refresh: 1 new dataset, 1 revised" in said
+    assert "**1 dataset new:** made-up-008" in said
+    assert "validate 80.0 % → 90.0 %" in said
+    assert "change-per-dataset" in [button.key.removeprefix("csv-") for button in app.get("download_button")]
+
+
+def test_before_any_refresh_the_newest_release_is_set_against_those_before(
+    made_up: DataLayout, tmp_path: Path, open_page: OpenPage
+) -> None:
+    shutil.copytree(made_up.root, tmp_path / "root", ignore=shutil.ignore_patterns("refresh", "versions"))
+    said = texts(open_page(tmp_path / "root"))
+    assert "With the newest release, 2026-08-01: 1 new dataset" in said
+    assert "**1 dataset new:** made-up-008" in said
+
+
+def test_the_worst_dataset_of_the_best_model_is_named_at_once(made_up: DataLayout, open_page: OpenPage) -> None:
+    best = Results(made_up).models.main()[0]
+    rows = Results(made_up).models.per_dataset(best).filter(pl.col("split") == "test").sort("accuracy")
     said = texts(open_page(made_up.root))
-    assert "newest release, **2026-08-01**, brought 1 dataset: made-up-008. 8 were there before" in said
+    assert f"Its worst dataset: {rows['dataset'][0]}, {rows['modality'][0]}" in said
+
+
+def test_how_a_class_is_confused_is_said_in_words(made_up: DataLayout, open_page: OpenPage) -> None:
+    said = texts(open_page(made_up.root, "errors"))
+    assert "is confused most" in said
+    for name in CLASSES:
+        assert f"**{name}**: " in said
+
+
+def test_models_are_held_to_trivial_baselines_and_to_the_probe(made_up: DataLayout, open_page: OpenPage) -> None:
+    said = texts(open_page(made_up.root, "models"))
+    assert "beats the best baseline: four numbers of the native intensities, 55 %" in said
+    assert "Up to 43 % of what could give a dataset away is in the features" in said
+
+
+def test_published_figures_stand_beside_ours_where_a_dataset_has_some(made_up: DataLayout, open_page: OpenPage) -> None:
+    shown = open_page(made_up.root, "per_dataset", split="train").dataframe[0].value
+    assert shown["published"].notna().sum() > 0
+    said = texts(open_page(made_up.root, "split"))
+    assert "of 2 datasets of the published split are in the same part of ours" in said
+
+
+def test_a_table_is_filtered_by_words_and_the_address_says_so(made_up: DataLayout, open_page: OpenPage) -> None:
+    app = open_page(made_up.root, "archive")
+    app.text_input(key="filter-datasets").set_value("made-up-003").run()
+    assert app.query_params["filter-datasets"] in ("made-up-003", ["made-up-003"])
+    (shown,) = [table.value for table in app.dataframe if "doi" in table.value]
+    assert list(shown["dataset"]) == ["made-up-003"]
+
+
+def test_without_a_model_that_can_be_asked_the_asset_is_named(made_up: DataLayout, open_page: OpenPage) -> None:
+    assert any("`trained_model`" in one.value for one in open_page(made_up.root, "try_it").info)
+
+
+def test_the_gallery_turns_pages_and_forgets_them_with_other_filters(made_up: DataLayout, open_page: OpenPage) -> None:
+    app = open_page(made_up.root, "errors", model="resnet18.dtype_range", split="train")
+    assert "**1 to 24 of" in texts(app)
+    app.number_input(key="gallery-page").set_value(2).run()
+    assert "**25 to " in texts(app)
+    first = {one.value for one in app.markdown if "** → **" in one.value}
+    assert first
+
+
+def test_an_image_is_opened_by_the_address(made_up: DataLayout, open_page: OpenPage) -> None:
+    app = open_page(made_up.root, "errors", image="3")
+    assert not app.exception
+    assert any(one.value.startswith("#### ") and "sure" in one.value for one in app.markdown)
+
+
+@pytest.mark.parametrize("row", ["-1", "99999999", "x", "1" * 40])
+def test_an_address_of_no_image_is_no_error(row: str, made_up: DataLayout, open_page: OpenPage) -> None:
+    app = open_page(made_up.root, "errors", image=row)
+    assert not app.exception
+    assert not app.error

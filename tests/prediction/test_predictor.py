@@ -9,8 +9,14 @@ from pydicom.data import get_testdata_files
 
 from modality_assets.modality import CLASSES
 from modality_assets.prediction.calibration import Calibration, Coverage
-from modality_assets.prediction.errors import MissingEvidenceError, ModelNotFoundError, UnknownEvidenceError
+from modality_assets.prediction.errors import (
+    MissingEvidenceError,
+    ModelNotFoundError,
+    NoSaliencyError,
+    UnknownEvidenceError,
+)
 from modality_assets.prediction.evidence import Evidence
+from modality_assets.prediction.inputs import Limits
 from modality_assets.prediction.predictor import Predictor
 
 
@@ -142,3 +148,27 @@ def test_every_file_that_pydicom_ships_is_predicted_or_reported(predictor):
     uids = {one.path: one.series_uid for one in found if one.series_uid}
     for path, uid in list(uids.items())[:5]:
         assert pydicom.dcmread(path, force=True).SeriesInstanceUID == uid
+
+
+def test_images_are_kept_as_the_network_saw_them_where_asked_for(predictor, picture, tmp_path):
+    path = picture(tmp_path / "x.png")
+    (without,) = predictor.predict([path])
+    (with_pixels,) = predictor.predict([path], with_pixels=True)
+    assert without.pixels is None
+    assert with_pixels == without, "pixels do not make it another prediction"
+    assert np.array_equal(with_pixels.pixels, predictor.network.seen[-1][0])
+
+
+def test_a_zip_beyond_the_limits_is_refused_with_the_reason(predictor, picture, tmp_path):
+    path = picture(tmp_path / "x.png")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("1.png", "2.png"):
+            archive.write(path, name)
+    (refused,) = predictor.predict([tmp_path / "x.zip"], limits=Limits(members=1))
+    assert "more than" in refused.error
+    assert len(list(predictor.predict([tmp_path / "x.zip"], limits=Limits(members=2)))) == 2
+
+
+def test_a_network_without_gradients_says_so(predictor):
+    with pytest.raises(NoSaliencyError, match="folder of the trained model"):
+        predictor.saliency(np.zeros((1, 16, 16), np.float32), ["CT"])

@@ -34,3 +34,16 @@ def test_a_folder_without_a_model_is_named(tmp_path):
 
 def test_loading_needs_no_gpu(model_folder):
     assert Predictor.load(model_folder, device="cpu").network.model.device == torch.device("cpu")
+
+
+def test_saliency_is_a_map_for_each_image_of_what_speaks_for_the_class_asked_for(model_folder):
+    predictor = Predictor.load(model_folder, device="cpu")
+    images = np.random.default_rng(0).random((2, 32, 32), np.float32)
+    maps = predictor.saliency(images, ["CT", "XR"])
+    assert maps.shape == (2, 32, 32)
+    assert maps.dtype == np.float32
+    assert maps.min() >= 0
+    assert maps.max() <= 1
+    other = predictor.saliency(images, ["MR", "XR"])
+    assert not np.array_equal(maps[0], other[0])
+    assert np.array_equal(maps[1], other[1])
