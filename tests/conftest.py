@@ -15,6 +15,7 @@ from PIL import Image
 
 from modality_assets.manifest import origins
 from modality_assets.modality import CLASSES, SPLITS
+from tests.postgres_server import PostgresServer, programs
 
 SIZE = 32
 PICTURES = 6
@@ -114,3 +115,13 @@ def results_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def _write(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of its own, or a visible skip where it is not installed."""
+    if programs() is None:
+        pytest.skip("no PostgreSQL: install the Debian package postgresql")
+    server = PostgresServer()
+    yield server
+    server.remove()
