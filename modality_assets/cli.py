@@ -13,7 +13,7 @@ import polars as pl
 from rich.markup import escape
 from rich.text import Text
 
-from modality_assets.archives.archive import archive_name
+from modality_assets.archives.open import archive_name
 from modality_assets.bench import BENCHES, run_bench
 from modality_assets.layout import STORAGE, DataLayout, data_root
 from modality_assets.manifest import whole

@@ -153,13 +153,3 @@ class Archive(Protocol):
 
     def close(self) -> None:
         """Let connections go."""
-
-
-def archive_name(spec: str) -> str:
-    """Return the name of the archive that ``spec`` names, without opening it.
-
-    Raises `UnknownArchiveError`, which lists what may be named.
-    """
-    from modality_assets.archives.open import parse  # open.py knows the archives, and imports this module
-
-    return parse(spec).name

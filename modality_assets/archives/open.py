@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from modality_assets.archives.archive import Archive, ArchiveError, UnknownArchiveError
+from modality_assets.archives.archive import Archive, UnknownArchiveError
 from modality_assets.layout import DataLayout, UnsafeNameError, dataset_key
 from modality_assets.progress import SILENT, Progress
 
@@ -43,7 +43,7 @@ def _replica(argument: str, layout: DataLayout, progress: Progress) -> AbstractC
 def _folder(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
     from modality_assets.archives.folder import FolderArchive
 
-    return closing(FolderArchive(Path(argument), name=parse(f"folder:{argument}").name))
+    return closing(FolderArchive(Path(argument), name=archive_name(f"folder:{argument}")))
 
 
 def _nbia(argument: str, layout: DataLayout, progress: Progress) -> AbstractContextManager[Archive]:
@@ -101,6 +101,11 @@ def parse(spec: str) -> Spec:
     return Spec(word, argument, name)
 
 
+def archive_name(spec: str) -> str:
+    """Return the name of the archive that ``spec`` names, without opening it; raise as `parse` does."""
+    return parse(spec).name
+
+
 @contextmanager
 def open_archive(spec: str, layout: DataLayout, progress: Progress = SILENT) -> Iterator[Archive]:
     """Open the archive that ``spec`` names, and close it afterwards.
@@ -111,6 +116,3 @@ def open_archive(spec: str, layout: DataLayout, progress: Progress = SILENT) -> 
     parsed = parse(spec)
     with KINDS[parsed.kind].opener(parsed.argument, layout, progress) as archive:
         yield archive
-
-
-__all__ = ["KINDS", "ArchiveError", "Kind", "Spec", "open_archive", "parse"]

@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from modality_assets.archives.archive import Archive, archive_name
+from modality_assets.archives.archive import Archive
+from modality_assets.archives.open import archive_name, open_archive
 from modality_assets.layout import DataLayout, data_root
 from modality_assets.progress import SILENT, Progress
 from modality_assets.settings import DEMO, Settings, read_settings
@@ -45,8 +46,6 @@ class Workspace(dg.ConfigurableResource):
     @contextmanager
     def open_archive(self, progress: Progress = SILENT) -> Iterator[Archive]:
         """Connect to the archive, or use the connection that is held; the embedded archive starts where none runs."""
-        from modality_assets.archives.open import open_archive
-
         held = _held_archive.get()
         if held is not None and held[0] == self.archive:
             yield held[1]

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from modality_assets.archives.archive import ArchiveError, UnknownArchiveError, archive_name
-from modality_assets.archives.open import KINDS, open_archive
+from modality_assets.archives.archive import ArchiveError, UnknownArchiveError
+from modality_assets.archives.open import KINDS, archive_name, open_archive
 from modality_assets.layout import DataLayout
 
 
