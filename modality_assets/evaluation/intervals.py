@@ -30,7 +30,7 @@ def bootstrap(
     all limits are NaN then. With several patients of one dataset the interval is over patients only.
     """
     order = np.argsort(dataset_codes, kind="stable")
-    counts = np.asarray(counts, dtype=np.float64)[order]
+    counts = np.asarray(counts)[order].astype(np.float64, copy=False)
     sizes = np.unique(np.asarray(dataset_codes), return_counts=True)[1]
     patients, datasets = len(counts), len(sizes)
     values = [statistic(counts.sum(axis=0, keepdims=True))[:0]]

@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from modality_assets.evaluation import rates
 from modality_assets.evaluation.errors import NoPredictionsError
-from modality_assets.evaluation.predictions import by_series, class_codes, probability_array
-from modality_assets.evaluation.tallies import Tally, bins, confusion, tallies
+from modality_assets.evaluation.predictions import PROBABILITIES, by_series, class_codes, probability_array
+from modality_assets.evaluation.tallies import BY_CLASS, SINGLE, Tally, bins, confusion, tallies
 from modality_assets.modality import CLASSES, SPLITS
 
 BREAKDOWNS = {
@@ -25,7 +25,8 @@ def metrics(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     """Return every figure of a predictions table, ready for JSON (no NaN: what cannot be known is None).
 
     ``{"classes", "axes", "interval", "evidence": {kind: {split: figures}}}``; the ``figures`` of a split are those of
-    `figures` for its images, plus ``series`` (the same for its series), ``breakdown`` and ``datasets``.
+    `figures` for its images, plus ``breakdown`` (the same for each group of `BREAKDOWNS`), ``series`` (all of it again
+    for series, each the mean of its images), and the mean and worst accuracy over datasets.
     Raises `NoPredictionsError` for an empty table.
     """
     if predictions.is_empty():
@@ -51,8 +52,8 @@ def split_metrics(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]
     series = by_series(predictions)
     return {
         **figures(predictions, seed=seed),
-        "series": {**figures(series, seed=seed), "count": len(series)},
-        "breakdown": {name: breakdown(predictions, columns, seed=seed) for name, columns in BREAKDOWNS.items()},
+        "breakdown": _breakdowns(predictions, seed),
+        "series": {**figures(series, seed=seed), "count": len(series), "breakdown": _breakdowns(series, seed)},
         **dataset_spread(predictions),
     }
 
@@ -60,36 +61,69 @@ def split_metrics(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]
 def figures(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     """Return the figures of the rows at hand, whatever a row is (an image or a series).
 
-    Scalars ``images`` (rows), ``patients``, ``datasets``, ``accuracy``, ``balanced_accuracy`` (mean recall of
-    the classes present), ``ece``, ``auc`` (mean of the classes), each rate also as ``<rate>_ci`` [low, high];
-    ``per_class`` {class: images, precision, recall, f1 with ``_ci``, auc}; ``confusion`` 4 × 4 (rows actual,
-    columns predicted); ``reliability`` [{low, high, images, confidence, accuracy}]. AUC carries no interval.
+    Scalars ``images`` (rows), ``patients``, ``datasets``, ``correct``, and ``accuracy``, ``balanced_accuracy`` (mean
+    recall of the classes present), ``ece``, ``auc`` (mean of the classes), each with ``<rate>_ci`` [low, high];
+    ``per_class`` {class: images, and recall, precision, f1, auc, each with ``_ci``}; ``confusion`` 4 × 4 (rows actual,
+    columns predicted); ``reliability`` [{low, high, images, confidence, accuracy}].
     """
     (tally,) = tallies(predictions)
+    return _figures(tally, one_versus_rest_auc(predictions), seed)
+
+
+def breakdown(predictions: pl.DataFrame, by: tuple[str, ...], *, seed: int = 0) -> list[dict[str, Any]]:
+    """Return one row per group of equal values of ``by``, sorted: these values, and the `figures` of the group."""
+    areas = {
+        tuple(None if value is None else str(value) for value in key): one_versus_rest_auc(rows)
+        for key, rows in predictions.select([*dict.fromkeys((*by, "actual", *PROBABILITIES))])
+        .partition_by(by, as_dict=True)
+        .items()
+    }
+    return [
+        {**tally.group, **_figures(tally, areas[tuple(tally.group.values())], seed)}
+        for tally in tallies(predictions, by)
+    ]
+
+
+def _breakdowns(predictions: pl.DataFrame, seed: int) -> dict[str, list[dict[str, Any]]]:
+    return {name: breakdown(predictions, columns, seed=seed) for name, columns in BREAKDOWNS.items()}
+
+
+def _figures(tally: Tally, areas: list[float | None], seed: int) -> dict[str, Any]:
     values, limits = tally.values(), tally.intervals(seed)
     matrix = confusion(tally.sums).astype(int)
-    areas = one_versus_rest_auc(predictions)
     known = [area for area in areas if area is not None]
+    area = float(np.mean(known)) if known else None
+    rough = values["auc_by_class"]
     per_class = {
         name: {
             "images": int(matrix[i].sum()),
-            **{rate: values[rate][i] for rate in ("precision", "recall", "f1")},
-            **{f"{rate}_ci": limits[rate][i] for rate in ("precision", "recall", "f1")},
+            **{rate: values[f"{rate}_by_class"][i] for rate in BY_CLASS},
+            **{f"{rate}_ci": limits[f"{rate}_by_class"][i] for rate in BY_CLASS},
             "auc": areas[i],
+            "auc_ci": _around(limits["auc_by_class"][i], areas[i], rough[i]),
         }
         for i, name in enumerate(CLASSES)
     }
     return {
-        "images": len(predictions),
+        "images": int(matrix.sum()),
         "patients": tally.patients,
         "datasets": tally.datasets,
-        **{rate: values[rate][0] for rate in ("accuracy", "balanced_accuracy", "ece")},
-        **{f"{rate}_ci": limits[rate][0] for rate in ("accuracy", "balanced_accuracy", "ece")},
-        "auc": float(np.mean(known)) if known else None,
+        "correct": int(np.trace(matrix)),
+        **{rate: values[rate][0] for rate in SINGLE},
+        **{f"{rate}_ci": limits[rate][0] for rate in SINGLE},
+        "auc": area,
+        "auc_ci": _around(limits["auc"][0], area, values["auc"][0]),
         "per_class": per_class,
         "confusion": matrix.tolist(),
         "reliability": reliability(tally),
     }
+
+
+def _around(limits: list[float] | None, area: float | None, rough: float | None) -> list[float] | None:
+    """Move the limits of an area under binned scores by what binning took from the area itself."""
+    if limits is None or area is None or rough is None:
+        return None
+    return [min(1.0, max(0.0, limit + area - rough)) for limit in limits]
 
 
 def one_versus_rest_auc(predictions: pl.DataFrame) -> list[float | None]:
@@ -116,27 +150,6 @@ def reliability(tally: Tally) -> list[dict[str, Any]]:
         for i, (images, confidence, right) in enumerate(bins(tally.sums).tolist())
         if images
     ]
-
-
-def breakdown(predictions: pl.DataFrame, by: tuple[str, ...], *, seed: int = 0) -> list[dict[str, Any]]:
-    """Return one row per group of equal values of ``by``: its counts, accuracies, interval and confusion matrix."""
-    rows = []
-    for tally in tallies(predictions, by):
-        values, matrix = tally.values(), confusion(tally.sums).astype(int)
-        rows.append(
-            {
-                **tally.group,
-                "images": int(matrix.sum()),
-                "patients": tally.patients,
-                "datasets": tally.datasets,
-                "correct": int(np.trace(matrix)),
-                "accuracy": values["accuracy"][0],
-                "accuracy_ci": tally.intervals(seed)["accuracy"][0],
-                "balanced_accuracy": values["balanced_accuracy"][0],
-                "confusion": matrix.tolist(),
-            }
-        )
-    return rows
 
 
 def dataset_spread(predictions: pl.DataFrame) -> dict[str, Any]:

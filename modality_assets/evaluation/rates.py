@@ -32,14 +32,28 @@ def f1(confusion: np.ndarray) -> np.ndarray:
 
 def balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Mean recall of the classes that have images; NaN without images."""
-    found = recall(confusion)
-    present = np.isfinite(found)
-    return _ratio(np.where(present, found, 0).sum(axis=-1), present.sum(axis=-1))
+    return mean_of_known(recall(confusion))
 
 
 def calibration_error(bins: np.ndarray) -> np.ndarray:
     """Expected calibration error of ``bins`` (..., BINS, 3): images, summed confidence, right ones."""
     return _ratio(np.abs(bins[..., 1] - bins[..., 2]).sum(axis=-1), bins[..., 0].sum(axis=-1))
+
+
+def area_under_curve(histograms: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve from ``histograms`` (..., 2, B) of scores: of the class's images, and of the others.
+
+    Images whose scores fall into one bin count as equal, half a pair each. NaN where one side has no images.
+    """
+    own, others = histograms[..., 0, :], histograms[..., 1, :]
+    below = np.cumsum(others, axis=-1) - others / 2
+    return _ratio((own * below).sum(axis=-1), own.sum(axis=-1) * others.sum(axis=-1))
+
+
+def mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of the values that are not NaN; NaN where none is known."""
+    known = np.isfinite(values)
+    return _ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1))
 
 
 def confidence_bin(confidence: np.ndarray) -> np.ndarray:

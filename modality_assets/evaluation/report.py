@@ -1,4 +1,4 @@
-"""A report on disk: predictions.parquet, metrics.json, per_dataset.parquet."""
+"""A report on disk: predictions.parquet, metrics.json, per_dataset.parquet, groups.parquet."""
 
 import json
 from collections.abc import Mapping
@@ -8,18 +8,20 @@ from typing import Any
 import polars as pl
 
 from modality_assets.evaluation.errors import UnreadableReportError
+from modality_assets.evaluation.groups import group_table
 from modality_assets.evaluation.metrics import metrics
 from modality_assets.evaluation.per_dataset import per_dataset
 from modality_assets.evaluation.predictions import MAIN_EVIDENCE
 from modality_assets.manifest import write_json
 
-PREDICTIONS, METRICS, PER_DATASET = "predictions.parquet", "metrics.json", "per_dataset.parquet"
+PREDICTIONS, METRICS = "predictions.parquet", "metrics.json"
+PER_DATASET, GROUPS = "per_dataset.parquet", "groups.parquet"
 
 
 def write_report(
     predictions: pl.DataFrame, staged: Path, *, timings: Mapping[str, Any], model: Mapping[str, Any], seed: int = 0
 ) -> dict[str, Any]:
-    """Write the three files of a report into the folder ``staged`` and return its summary counts.
+    """Write the four files of a report into the folder ``staged`` and return its summary counts.
 
     ``predictions`` is one table of `predictions_table` or several under one another (splits, kinds of
     evidence). ``timings`` (JSON-able; seconds, milliseconds, images per second) and ``model`` (architecture,
@@ -33,6 +35,7 @@ def write_report(
     figures = {"model": dict(model), "timings": dict(timings), "main_evidence": main, **figures}
     predictions.write_parquet(staged / PREDICTIONS, compression="zstd")
     per_dataset(predictions, evidence=main, seed=seed).write_parquet(staged / PER_DATASET, compression="zstd")
+    group_table(figures).write_parquet(staged / GROUPS, compression="zstd")
     write_json(staged / METRICS, without_nan(figures))
     splits = figures["evidence"][main]
     return {

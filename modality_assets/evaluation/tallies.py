@@ -9,19 +9,26 @@ import polars as pl
 
 from modality_assets.evaluation import rates
 from modality_assets.evaluation.intervals import bootstrap
-from modality_assets.evaluation.predictions import class_codes, probability_array, with_identities
+from modality_assets.evaluation.predictions import PROBABILITIES, class_codes, probability_array, with_identities
+
+SCORE_BINS = 32
+"""Of equally many images each, for the intervals of AUC: the area itself is computed of every score."""
+
+SINGLE = ("accuracy", "balanced_accuracy", "ece", "auc")
+BY_CLASS = ("recall", "precision", "f1", "auc")
+"""The rates of a tally: of all its images, and of each class."""
 
 _CELLS = rates.N * rates.N
-_SINGLE = ("accuracy", "balanced_accuracy", "ece")
-_BY_CLASS = ("recall", "precision", "f1")
+_CONFIDENCE = _CELLS + 3 * rates.BINS  # where the histograms of scores begin
 
 
 @dataclass(frozen=True)
 class Tally:
     """The counts of one group of images, by patient.
 
-    ``counts`` (P, 16 + 3 · BINS) float64: the confusion matrix (rows actual), then per bin of confidence
-    its images, summed confidence and right ones. ``dataset_codes`` (P,) the dataset of each patient.
+    ``counts`` (P, K) float32: the confusion matrix (rows actual), then per bin of confidence its images,
+    summed confidence and right ones, then per class the histograms of its scores, of the class's images and of
+    the others. ``dataset_codes`` (P,) the dataset of each patient.
     """
 
     group: dict[str, str | None]
@@ -30,7 +37,7 @@ class Tally:
 
     @property
     def sums(self) -> np.ndarray:
-        return self.counts.sum(axis=0)
+        return np.asarray(self.counts.sum(axis=0, dtype=np.float64))
 
     @property
     def patients(self) -> int:
@@ -46,7 +53,7 @@ class Tally:
         return _named(bootstrap(self.counts, self.dataset_codes, _stacked, seed=own_seed))
 
     def values(self) -> dict[str, list]:
-        """Return accuracy, balanced_accuracy, ece (each [value]), and recall, precision, f1 (by class)."""
+        """Return `SINGLE`, named alone, and `BY_CLASS`, each name with '_by_class'; AUC is that of the histograms."""
         return _named(_stacked(self.sums[None])[0])
 
 
@@ -56,9 +63,10 @@ def tallies(predictions: pl.DataFrame, by: Sequence[str] = ()) -> Iterator[Tally
         return
     keys = list(dict.fromkeys([*by, "dataset", "patient"]))
     rows = with_identities(predictions).with_columns(pl.col(name).cast(pl.String) for name in keys)
+    score_bins = rows.select(_score_bin(name, by) for name in PROBABILITIES).to_numpy()
     members = rows.select(keys).unique().sort(keys, nulls_last=True).with_row_index("member")
     joined = rows.select(keys).join(members, on=keys, how="left", nulls_equal=True, maintain_order="left")
-    counts = _counts(joined["member"].to_numpy(), len(members), predictions)
+    counts = _counts(joined["member"].to_numpy(), len(members), predictions, score_bins)
     datasets = members["dataset"].rank("dense").to_numpy()
     first = members.group_by(by or [pl.lit(0)], maintain_order=True).agg(pl.col("member").min().alias("start"))
     starts = [*first["start"].to_list(), len(members)]
@@ -73,15 +81,32 @@ def confusion(sums: np.ndarray) -> np.ndarray:
 
 def bins(sums: np.ndarray) -> np.ndarray:
     """Return the reliability bins (..., BINS, 3) of tally sums: images, summed confidence, right ones."""
-    return sums[..., _CELLS:].reshape(*sums.shape[:-1], rates.BINS, 3)
+    return sums[..., _CELLS:_CONFIDENCE].reshape(*sums.shape[:-1], rates.BINS, 3)
 
 
-def _counts(member: np.ndarray, members: int, predictions: pl.DataFrame) -> np.ndarray:
+def _histograms(sums: np.ndarray) -> np.ndarray:
+    """Return the histograms (..., 4, 2, SCORE_BINS) of each class's scores, of its own images and of the others."""
+    return sums[..., _CONFIDENCE:].reshape(*sums.shape[:-1], rates.N, 2, SCORE_BINS)
+
+
+def _score_bin(name: str, by: Sequence[str]) -> pl.Expr:
+    """The bin of each score among those of its group, so that another group does not move it."""
+    rank, count = pl.col(name).rank("average"), pl.len()
+    if by:
+        rank, count = rank.over(by), count.over(by)
+    return ((rank - 0.5) / count * SCORE_BINS).cast(pl.Int64)
+
+
+def _counts(member: np.ndarray, members: int, predictions: pl.DataFrame, score_bins: np.ndarray) -> np.ndarray:
     actual, predicted = class_codes(predictions["actual"]), class_codes(predictions["predicted"])
     confidence = probability_array(predictions).max(axis=1)
-    counts = np.zeros((members, _CELLS + 3 * rates.BINS))
+    counts = np.zeros((members, _CONFIDENCE + rates.N * 2 * SCORE_BINS), np.float32)
     counts[:, :_CELLS] = _sum_by(member, actual * rates.N + predicted, members, _CELLS)
-    in_bins = counts[:, _CELLS:].reshape(members, rates.BINS, 3)
+    histograms = _histograms(counts)
+    for code in range(rates.N):
+        column = (actual != code) * SCORE_BINS + score_bins[:, code]
+        histograms[:, code] = _sum_by(member, column, members, 2 * SCORE_BINS).reshape(members, 2, SCORE_BINS)
+    in_bins = bins(counts)
     which = rates.confidence_bin(confidence)
     for i, amount in enumerate((None, confidence, (actual == predicted).astype(np.float64))):
         in_bins[:, :, i] = _sum_by(member, which, members, rates.BINS, amount)
@@ -95,10 +120,15 @@ def _sum_by(
 
 
 def _stacked(sums: np.ndarray) -> np.ndarray:
-    """Every rate of sums (B, K) as columns (B, 3 + 3 · 4)."""
-    matrix = confusion(sums)
-    single = [rates.accuracy(matrix), rates.balanced_accuracy(matrix), rates.calibration_error(bins(sums))]
-    by_class = [rates.recall(matrix), rates.precision(matrix), rates.f1(matrix)]
+    """Every rate of sums (B, K) as columns (B, 4 + 4 · 4), in the order of `SINGLE` and `BY_CLASS`."""
+    matrix, areas = confusion(sums), rates.area_under_curve(_histograms(sums))
+    single = [
+        rates.accuracy(matrix),
+        rates.balanced_accuracy(matrix),
+        rates.calibration_error(bins(sums)),
+        rates.mean_of_known(areas),
+    ]
+    by_class = [rates.recall(matrix), rates.precision(matrix), rates.f1(matrix), areas]
     return np.concatenate([np.stack(single, axis=-1), *by_class], axis=-1)
 
 
@@ -106,6 +136,7 @@ def _named(row: np.ndarray) -> dict[str, list]:
     """Name the columns of `_stacked`, values (S,) or limits (S, 2); what is NaN becomes None, which JSON can hold."""
     known = np.isfinite(row).reshape(len(row), -1).all(axis=1)
     plain = [value if ok else None for value, ok in zip(row.tolist(), known, strict=True)]
-    single = {name: plain[i : i + 1] for i, name in enumerate(_SINGLE)}
-    first = len(_SINGLE)
-    return single | {name: plain[first + i * rates.N : first + (i + 1) * rates.N] for i, name in enumerate(_BY_CLASS)}
+    single = {name: plain[i : i + 1] for i, name in enumerate(SINGLE)}
+    first = len(SINGLE)
+    by_class = {f"{name}_by_class": plain[first + i * rates.N :][: rates.N] for i, name in enumerate(BY_CLASS)}
+    return single | by_class

@@ -26,6 +26,7 @@ def test_the_confusion_matrix_has_actual_classes_in_rows(predictions):
         "recall_ci": None,
         "f1_ci": [0, 0],
         "auc": None,
+        "auc_ci": None,
     }
 
 
@@ -38,6 +39,41 @@ def test_auc_is_one_class_against_the_rest(predictions):
     assert one_versus_rest_auc(table) == pytest.approx(
         [roc_auc_score(actual == i, scores[:, i]) for i in range(len(CLASSES))]
     )
+
+
+def test_the_interval_of_auc_is_that_of_a_bootstrap_of_its_every_score(predictions):
+    rng = np.random.default_rng(3)
+    actual = rng.integers(0, 2, 400)
+    sure = np.where(
+        actual == 0, rng.beta(4, 2, 400), rng.beta(2, 4, 400)
+    )  # the probability of CT, from which MR's follows
+    table = predictions(actual, np.zeros(400, int), confidence=sure, dataset=[f"D{i % 40}" for i in range(400)],
+                        patient=[f"p{i % 40}" for i in range(400)])  # fmt: skip
+    found = figures(table)["per_class"]["CT"]
+    drawn = []
+    for _ in range(1000):
+        rows = np.concatenate([np.arange(40 * 10).reshape(10, 40)[:, d] for d in rng.integers(0, 40, 40)])
+        drawn.append(roc_auc_score(actual[rows] == 0, sure[rows]))
+    assert found["auc_ci"] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.015)
+    assert found["auc_ci"][0] < found["auc"] < found["auc_ci"][1]
+
+
+def test_every_group_has_every_figure_with_its_interval(predictions):
+    rng = np.random.default_rng(0)
+    actual, predicted = rng.integers(0, 4, (2, 240))
+    table = predictions(actual, predicted, dataset=[f"D{i % 6}" for i in range(240)],
+                        manufacturer=["SIEMENS", "GE", None] * 80)  # fmt: skip
+    found = metrics(table)["evidence"]["pixels"]["test"]
+    siemens = next(row for row in found["breakdown"]["manufacturer"] if row["manufacturer"] == "SIEMENS")
+    alone = figures(table.filter(manufacturer="SIEMENS"))
+    for rate in ("accuracy", "balanced_accuracy", "ece", "auc"):
+        assert siemens[rate] == alone[rate]
+        low, high = siemens[f"{rate}_ci"]
+        assert low < high
+    assert siemens["per_class"]["PT"]["auc"] == alone["per_class"]["PT"]["auc"]
+    assert siemens["reliability"] == alone["reliability"]
+    for name, of_series in found["series"]["breakdown"].items():
+        assert len(of_series) == len(found["breakdown"][name])
 
 
 def test_series_are_counted_beside_images(predictions):

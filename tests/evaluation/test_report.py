@@ -4,16 +4,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from modality_assets.evaluation import per_dataset
+from modality_assets.evaluation import groups, per_dataset
 from modality_assets.evaluation.errors import UnreadableReportError
 from modality_assets.evaluation.predictions import SCHEMA
 from modality_assets.evaluation.report import read_metrics, without_nan, write_report
 
 
-def test_a_report_is_three_files_that_others_can_open(predictions, tmp_path):
+def test_a_report_is_four_files_that_others_can_open(predictions, tmp_path):
     table = predictions([0, 1, 3], [0, 1, 0]).vstack(predictions([0], [0], split="train"))
     summary = write_report(table, tmp_path, timings={"predict_ms_per_image": 1.5}, model={"architecture": "resnet18"})
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "groups.parquet",
         "metrics.json",
         "per_dataset.parquet",
         "predictions.parquet",
@@ -21,6 +22,7 @@ def test_a_report_is_three_files_that_others_can_open(predictions, tmp_path):
     assert pl.read_parquet(tmp_path / "predictions.parquet").equals(table)
     assert pl.read_parquet_schema(tmp_path / "predictions.parquet") == SCHEMA
     assert pl.read_parquet_schema(tmp_path / "per_dataset.parquet") == per_dataset.SCHEMA
+    assert pl.read_parquet_schema(tmp_path / "groups.parquet") == groups.SCHEMA
     assert summary["images"] == 4
     assert summary["test_accuracy"] == pytest.approx(2 / 3)
     found = read_metrics(tmp_path)

@@ -1,11 +1,12 @@
 import numpy as np
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modality_assets.evaluation.tallies import bins, confusion, tallies
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_groups_add_up_to_the_whole(data):
     from modality_assets.modality import CLASSES
