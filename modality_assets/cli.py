@@ -87,7 +87,7 @@ def demo(archive: str, data: str | None) -> None:
     layout = _use(archive, data)
     _keep(layout, read_settings(layout.settings, DEMO))
     _run_graph(layout, [])
-    print_comparison(layout.comparison_table)
+    print_comparison(layout)
     named = "" if archive == "replica" else f" ARCHIVE={archive}"
     console.print(f"\nOpen the Dagster UI and the dashboard on these results with [bold]make ui{named}[/bold].")
 
@@ -104,7 +104,7 @@ def run(archive: str, data: str | None, config: Path | None, select: str) -> Non
     _keep(layout, _chosen(layout, config, Settings()))
     _run_graph(layout, [name.strip() for name in select.split(",") if name.strip()])
     if layout.comparison_table.exists():
-        print_comparison(layout.comparison_table)
+        print_comparison(layout)
 
 
 @main.command()

@@ -61,8 +61,13 @@ class Settings(BaseModel):
     )
     recipe: str = "dissertation"
     epochs: int | None = Field(None, ge=1, description="overrides the recipe's number of epochs")
-    studies: tuple[str, ...] = ("rescaling",)
-    study_architecture: str = Field("resnet18", description="the architecture of the rescaling study")
+    studies: tuple[str, ...] = Field(
+        ("rescaling", "baselines", "probe"),
+        description="made by a whole run; the trials of every study can be launched from the UI",
+    )
+    study_architecture: str = Field("resnet18", description="the architecture of the rescaling and recipe studies")
+    study_recipes: tuple[str, ...] = Field(("dissertation", "robust"), description="the recipes of the recipe study")
+    study_seeds: tuple[int, ...] = Field((0, 1, 2), description="the seeds of the recipe study")
 
     def with_changes(self, changes: dict[str, Any]) -> "Settings":
         """Return a copy with ``changes``, checked; raise `SettingsError` naming what is wrong."""

@@ -1,6 +1,10 @@
-"""The studies: families of trials that differ in one thing, each trial one training and its report."""
+"""The studies: families of trials that differ in one thing.
 
-from collections.abc import Callable
+A trial trains a network and reports on it, or it is one of the honesty tools: a trivial baseline that any model
+must beat, or a probe that asks how well a model's features know the dataset.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,17 +13,24 @@ from modality_assets.settings import Settings, SettingsError
 MAIN_STUDY = "main"
 """What the trained models themselves are said to belong to."""
 
+REGULARISATION = "regularisation"
+"""The study whose published figures stand under a name of their own."""
 
-@dataclass(frozen=True)
-class Trial:
-    """One training of a study; ``recipe_changes`` are fields of the recipe that the trial sets."""
+BASELINES = ("majority", "native_statistics", "size_and_bits")
+"""The trivial classifiers, by name; `evaluation.baselines` fits them."""
+
+NOTHING = "none"
+"""Stands where a baseline has no rescaling and no recipe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """What every trial has. ``rescaling`` names the shards that it reads."""
 
     study: str
     name: str
-    architecture: str
     rescaling: str
-    recipe: str
-    recipe_changes: dict[str, Any] = field(default_factory=dict)
+    seed: int
 
     @property
     def key(self) -> str:
@@ -27,26 +38,122 @@ class Trial:
         return f"{self.study}.{self.name}"
 
 
-def _rescaling(settings: Settings) -> list[Trial]:
+@dataclass(frozen=True, kw_only=True)
+class TrainingTrial(_Trial):
+    """One training and its report; ``recipe_changes`` are fields of the recipe that the trial sets."""
+
+    architecture: str
+    recipe: str
+    recipe_changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def recipe_label(self) -> str:
+        """The recipe with its changes, as the published tables write them: 'dissertation L2=0.005'."""
+        names = {"weight_decay": "L2"}
+        changes = (
+            f"{names.get(name, name)}={f'{value:g}' if isinstance(value, float) else value}"
+            for name, value in self.recipe_changes.items()
+        )
+        return " ".join([self.recipe, *changes])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineTrial(_Trial):
+    """One trivial baseline, judged on the images that the shards of ``rescaling`` hold; it sees no pixels."""
+
+    baseline: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeTrial(_Trial):
+    """What the features of the trained model of ``architecture`` and ``rescaling`` know of the dataset."""
+
+    architecture: str
+
+
+Trial = TrainingTrial | BaselineTrial | ProbeTrial
+
+
+def _rescaling(settings: Settings) -> Sequence[Trial]:
     """Which range an image is scaled by: its own, or its data type's, right and as published (faulty when signed)."""
     return [
-        Trial("rescaling", name, settings.study_architecture, name, settings.recipe)
+        TrainingTrial(
+            study="rescaling",
+            name=name,
+            architecture=settings.study_architecture,
+            rescaling=name,
+            recipe=settings.recipe,
+            seed=settings.seed,
+        )
         for name in ("image_range", "dtype_range", "dtype_range_published")
     ]
 
 
-def _regularisation(_settings: Settings) -> list[Trial]:
+def _regularisation(settings: Settings) -> Sequence[Trial]:
     """L2 penalties on VGG16 with dropout, as in section 6.3 of the dissertation: SGD's, in the published recipe."""
     return [
-        Trial("regularisation", f"l2-{l2:g}", "vgg16_dropout", "dtype_range", "dissertation", {"weight_decay": l2})
+        TrainingTrial(
+            study=REGULARISATION,
+            name=f"l2-{l2:g}",
+            architecture="vgg16_dropout",
+            rescaling="dtype_range",
+            recipe="dissertation",
+            recipe_changes={"weight_decay": l2},
+            seed=settings.seed,
+        )
         for l2 in (0.0, 0.005, 0.01, 0.015, 0.02)
     ]
 
 
-STUDIES: dict[str, Callable[[Settings], list[Trial]]] = {"rescaling": _rescaling, "regularisation": _regularisation}
+def _recipe(settings: Settings) -> Sequence[Trial]:
+    """Whole recipes against each other, each over several seeds: one seed is an anecdote."""
+    return [
+        TrainingTrial(
+            study="recipe",
+            name=f"{recipe}-seed-{seed}",
+            architecture=settings.study_architecture,
+            rescaling="image_range",
+            recipe=recipe,
+            seed=seed,
+        )
+        for recipe in settings.study_recipes
+        for seed in settings.study_seeds
+    ]
 
 
-def trials_of(study: str, settings: Settings) -> list[Trial]:
+def _baselines(settings: Settings) -> Sequence[Trial]:
+    """What can be told without looking at an image; the shards of every rescaling hold the same ones."""
+    return [
+        BaselineTrial(study="baselines", name=name, baseline=name, rescaling=settings.rescalings[0], seed=settings.seed)
+        for name in BASELINES
+    ]
+
+
+def _probe(settings: Settings) -> Sequence[Trial]:
+    """One probe of each trained model."""
+    return [
+        ProbeTrial(
+            study="probe",
+            name=f"{architecture}-{rescaling}",
+            architecture=architecture,
+            rescaling=rescaling,
+            seed=settings.seed,
+        )
+        for architecture in settings.architectures
+        for rescaling in settings.rescalings
+    ]
+
+
+STUDIES: dict[str, Callable[[Settings], Sequence[Trial]]] = {
+    "rescaling": _rescaling,
+    REGULARISATION: _regularisation,
+    "recipe": _recipe,
+    "baselines": _baselines,
+    "probe": _probe,
+}
+
+
+def trials_of(study: str, settings: Settings) -> Sequence[Trial]:
     """Return the trials of ``study`` under ``settings``; raise `SettingsError` for an unknown study."""
     if study not in STUDIES:
         raise SettingsError(f"unknown study {study!r}: the studies are {', '.join(STUDIES)}")
@@ -54,5 +161,14 @@ def trials_of(study: str, settings: Settings) -> list[Trial]:
 
 
 def all_trials(settings: Settings) -> dict[str, Trial]:
-    """Return every trial of the chosen studies by its partition key."""
-    return {trial.key: trial for study in settings.studies for trial in trials_of(study, settings)}
+    """Return every trial of every study by its partition key: what a user may launch."""
+    return _by_key(tuple(STUDIES), settings)
+
+
+def chosen_trials(settings: Settings) -> dict[str, Trial]:
+    """Return the trials of the chosen studies by partition key: what a whole run makes."""
+    return _by_key(settings.studies, settings)
+
+
+def _by_key(studies: Sequence[str], settings: Settings) -> dict[str, Trial]:
+    return {trial.key: trial for study in studies for trial in trials_of(study, settings)}

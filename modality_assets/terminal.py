@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import polars as pl
 from rich import progress as bars
 from rich.console import Console
 from rich.table import Table
 
+from modality_assets.layout import DataLayout
 from modality_assets.modality import CLASSES, SPLITS
 from modality_assets.prediction.prediction import Prediction, SeriesVote
-from modality_assets.studies import MAIN_STUDY
+from modality_assets.studies import MAIN_STUDY, NOTHING, REGULARISATION
 
 _LOG_WIDTH = 120
 console = Console()
@@ -95,13 +95,15 @@ def print_predictions(votes: Sequence[SeriesVote], refused: Sequence[Prediction]
         error_console.print(f"{one.path}: {one.error}", highlight=False, soft_wrap=True)
 
 
-def print_comparison(comparison: Path) -> None:
-    """Print models and trials: accuracy and balanced accuracy by split, beside the published figures."""
-    table = pl.read_parquet(comparison)
+def print_comparison(layout: DataLayout) -> None:
+    """Print models and trials: accuracy and balanced accuracy by split, beside the published figures; and probes."""
+    table = pl.read_parquet(layout.comparison_table)
     trials = sorted(set(table.filter(source="ours")["study"]) - {MAIN_STUDY})
     console.print(comparison_table(table, MAIN_STUDY, "Accuracy / balanced accuracy in per cent"))
     for study in trials:
         console.print(comparison_table(table, study, f"Study: {study}"))
+    if layout.probes_table.exists() and not (probes := pl.read_parquet(layout.probes_table)).is_empty():
+        console.print(probes_table(probes))
     console.print("95 %: interval of the test accuracy, bootstrapped over datasets and patients. –: not published.")
 
 
@@ -113,23 +115,41 @@ def comparison_table(comparison: pl.DataFrame, study: str, title: str) -> Table:
     for name in ("train", "validate", "test", "95 %", "published validate", "published test"):
         table.add_column(name, justify="right")
     ours = comparison.filter(source="ours", study=study).sort("architecture", "rescaling", "recipe", "seed")
-    published = comparison.filter(source="published", study=MAIN_STUDY)
-    for (architecture, rescaling, recipe), rows in ours.group_by(
-        ["architecture", "rescaling", "recipe"], maintain_order=True
+    beside_study = study if study == REGULARISATION else MAIN_STUDY
+    published = comparison.filter(source="published", study=beside_study)
+    for (architecture, rescaling, recipe, seed), rows in ours.group_by(
+        ["architecture", "rescaling", "recipe", "seed"], maintain_order=True
     ):
         by_split = {row["split"]: row for row in rows.iter_rows(named=True)}
-        printed = published.filter(architecture=architecture, rescaling=rescaling)
+        printed = published.filter(architecture=architecture)
+        by_penalty = study == REGULARISATION
+        printed = printed.filter(recipe=recipe) if by_penalty else printed.filter(rescaling=rescaling)
         beside = {row["split"]: row for row in printed.iter_rows(named=True)}
         test = by_split.get("test", {})
         known = test.get("ci_low") is not None
+        differs = {"recipe": f" {recipe}, seed {seed}", REGULARISATION: f" {recipe}"}
         table.add_row(
-            f"{architecture} {recipe}" if study == "recipe" else str(architecture),
-            str(rescaling),
+            f"{architecture}{differs.get(study, '')}",
+            "–" if rescaling == NOTHING else str(rescaling),
             *(_pair(by_split.get(split)) for split in SPLITS),
             f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if known else "–",
             _pair(beside.get("validate")),
             _pair(beside.get("test")),
         )
+    return table
+
+
+def probes_table(probes: pl.DataFrame) -> Table:
+    """Arrange probes (columns as in reports/probes.parquet), the one that knows its datasets best first."""
+    table = Table(
+        title="Study: probe. How often (per cent) a line through the features names an image's dataset",
+        title_justify="left",
+    )
+    for name in ("architecture", "rescaling", "trained", "untrained", "class alone", "chance", "datasets"):
+        table.add_column(name, justify="left" if name in ("architecture", "rescaling") else "right")
+    for row in probes.sort("accuracy", descending=True).iter_rows(named=True):
+        shares = (_per_cent(row[name]) for name in ("accuracy", "untrained", "from_class", "chance"))
+        table.add_row(row["architecture"], row["rescaling"], *shares, str(row["datasets"]))
     return table
 
 

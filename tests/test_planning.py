@@ -10,7 +10,6 @@ from modality_assets.layout import DataLayout
 from modality_assets.manifest import read_manifest
 from modality_assets.planning import audit, named_plans, plan_without_fetching
 from modality_assets.settings import Settings
-from modality_assets.studies import all_trials
 
 
 @pytest.fixture
@@ -83,7 +82,3 @@ def test_folds_and_held_back_datasets_are_plans_beside_the_current_one(unpinned,
 def test_every_hard_truth_holds_of_a_plan_of_ours(unpinned, layout):
     _plan(unpinned, layout)
     assert all(found.passed for found in audit(layout, Settings()) if found.hard)
-
-
-def test_trials_of_the_default_settings_are_those_of_the_rescaling_study():
-    assert {trial.study for trial in all_trials(Settings()).values()} == {"rescaling"}

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from modality_assets.evaluation.comparison import SCHEMA
-from modality_assets.terminal import comparison_table, progress_bars
+from modality_assets.terminal import comparison_table, probes_table, progress_bars
 
 
 def _row(**values):
@@ -43,6 +43,43 @@ def test_figures_that_are_not_known_are_a_dash(comparison):
     unknown = comparison.filter(split="train").with_columns(balanced_accuracy=pl.lit(None, pl.Float64))
     text = _printed(comparison_table(unknown, "main", "Models"))
     assert "99 / –" in text
+
+
+def test_the_seeds_of_a_recipe_are_rows_of_their_own():
+    rows = [
+        _row(source="ours", study="recipe", architecture="resnet18", rescaling="image_range", recipe=recipe, seed=seed,
+             split="test", accuracy=0.5 + seed / 10, balanced_accuracy=0.5)
+        for recipe in ("dissertation", "robust") for seed in (0, 1)
+    ]  # fmt: skip
+    text = _printed(comparison_table(pl.DataFrame(rows, schema=SCHEMA), "recipe", "Recipes"))
+    assert next(line for line in text.splitlines() if "robust, seed 1" in line).count("60 / 50") == 1
+    assert text.count("resnet18 ") == 4
+
+
+def test_a_penalty_stands_beside_the_published_figure_of_the_same_penalty():
+    common = {"study": "regularisation", "architecture": "vgg16_dropout", "recipe": "dissertation L2=0.005"}
+    rows = [
+        _row(**common, source="ours", rescaling="dtype_range", seed=0, split="test", accuracy=0.3),
+        _row(**common, source="published", rescaling="dtype_range_published", split="test", accuracy=0.18),
+    ]
+    text = _printed(comparison_table(pl.DataFrame(rows, schema=SCHEMA), "regularisation", "Penalties"))
+    (line,) = [line for line in text.splitlines() if "L2=0.005" in line]
+    assert "18 / –" in line
+
+
+def test_a_baseline_has_no_rescaling():
+    rows = [_row(source="ours", study="baselines", architecture="majority", rescaling="none", recipe="none", seed=0,
+                 split="test", accuracy=0.4, balanced_accuracy=0.25)]  # fmt: skip
+    text = _printed(comparison_table(pl.DataFrame(rows, schema=SCHEMA), "baselines", "Baselines"))
+    assert "none" not in text
+    assert "40 / 25" in text
+
+
+def test_probes_stand_beside_chance():
+    row = {"trial": "a", "architecture": "resnet18", "rescaling": "image_range", "datasets": 8, "images": 90,
+           "accuracy": 0.81, "from_class": 0.4, "untrained": 0.6, "chance": 0.125, "shortcut": 0.7}  # fmt: skip
+    text = _printed(probes_table(pl.DataFrame([row])))
+    assert [cell for cell in text.replace("│", " ").split() if cell.isdigit()] == ["81", "60", "40", "12", "8"]
 
 
 def test_bars_can_be_opened_inside_one_another():

@@ -15,9 +15,11 @@ from modality_assets.catalogue.split.audit import AUDITS, HARD_CHECKS
 from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.evaluation.predictions import PROBABILITIES
+from modality_assets.manifest import read_manifest
 from modality_assets.modality import CLASSES, SPLITS
 from modality_assets.planning import audit
 from modality_assets.results import complete
+from modality_assets.studies import BASELINES
 
 
 @dg.asset_check(asset="source_files")
@@ -88,7 +90,8 @@ def weights_are_finite(workspace: Workspace) -> dg.AssetCheckResult:
     from modality_assets.learning.errors import DamagedModelError
     from modality_assets.learning.model_files import read_model
 
-    folders = [*complete(workspace.layout.model_folders), *complete(workspace.layout.experiment_folders)]
+    found = complete([*workspace.layout.model_folders, *workspace.layout.experiment_folders])
+    folders = [folder for folder, manifest in found.items() if "weights.safetensors" in manifest.files]
     bad = {}
     for folder in folders:
         try:
@@ -123,6 +126,28 @@ def class_order_is_equal_everywhere(workspace: Workspace) -> dg.AssetCheckResult
     other = {place: classes for place, classes in found.items() if tuple(classes) != CLASSES}
     return dg.AssetCheckResult(
         passed=not other, metadata={"files": len(found), "classes": list(CLASSES), "other": other}
+    )
+
+
+@dg.asset_check(asset="model_comparison")
+def beats_trivial_baselines(workspace: Workspace) -> dg.AssetCheckResult:
+    """Every model, by all the evidence that it has, is better on test than every trivial baseline."""
+    from modality_assets.evaluation.baselines import against_baselines
+
+    reports = complete(workspace.layout.report_folders)
+    trials = {f"baselines.{name}": workspace.layout.experiment("baselines", name) for name in BASELINES}
+    baselines = {name: folder for name, folder in trials.items() if read_manifest(folder) is not None}
+    if not reports or len(baselines) < len(trials):
+        missing = sorted(set(trials) - set(baselines)) or ["evaluation_report"]
+        return dg.AssetCheckResult(
+            passed=False, severity=dg.AssetCheckSeverity.WARN, metadata={"not_made_yet": ", ".join(missing)}
+        )
+    models = {f"{folder.parent.name}|{folder.name}": folder for folder in reports}
+    table = against_baselines(models, {folder.name: folder for folder in baselines.values()})
+    return dg.AssetCheckResult(
+        passed=bool(table["beaten"].all()),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"test": markdown_table(table.sort("margin"))},
     )
 
 

@@ -1,8 +1,9 @@
 """How the graph is cut: by dataset, by rescaling and split, by architecture and rescaling, by trial.
 
 Dagster fixes static partitions when a code location loads, and a definition has two dimensions at
-most. So the architectures, rescalings and studies are those of the data root's settings at that
-moment; after a change of them, reload the code location. Datasets are dynamic: the sensor adds them.
+most. So the architectures and rescalings are those of the data root's settings at that moment; after a
+change of them, reload the code location. The trials are those of every study, so that any can be
+launched; the setting ``studies`` says which a whole run makes. Datasets are dynamic: the sensor adds them.
 """
 
 import dagster as dg

@@ -21,6 +21,7 @@ from modality_assets.defs.assets.trained_model import model_result
 from modality_assets.defs.workspace import Workspace
 from modality_assets.planning import catalogue_result, cohort_result, split_result
 from modality_assets.results import MissingInputError, Result
+from modality_assets.studies import chosen_trials
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,20 @@ def _static(definition: dg.PartitionsDefinition) -> Callable[[Workspace], list[s
     return lambda _workspace: [str(key) for key in definition.get_partition_keys()]
 
 
+def _trials(workspace: Workspace) -> list[str | None]:
+    """Return the trials of the chosen studies; those of the others are made when someone asks for them."""
+    chosen = chosen_trials(workspace.settings)
+    return [key for key in partitions.trial_partitions.get_partition_keys() if key in chosen]
+
+
+def _shards(workspace: Workspace) -> list[str | None]:
+    """Return the shards that a model or a chosen trial reads."""
+    trials = chosen_trials(workspace.settings).values()
+    needed = {*workspace.settings.rescalings, *(trial.rescaling for trial in trials)}
+    keys = map(str, partitions.shard_partitions.get_partition_keys())
+    return [key for key in keys if key.split("|")[0] in needed]
+
+
 def _catalogue(workspace: Workspace, _key: str) -> Result:
     with workspace.open_archive() as archive:
         return catalogue_result(archive, workspace.layout, workspace.settings)
@@ -76,10 +91,10 @@ STEPS = (
     Step("split_plan", _once, lambda workspace, _key: split_result(workspace.layout, workspace.settings)),
     Step("source_files", _datasets, source_result),
     Step("decoded_images", _datasets, decoded_result),
-    Step("rescaled_shards", _static(partitions.shard_partitions), _pair(shards_result)),
+    Step("rescaled_shards", _shards, _pair(shards_result)),
     Step("trained_model", _static(partitions.model_partitions), _pair(model_result)),
     Step("evaluation_report", _static(partitions.model_partitions), _pair(report_result)),
-    Step("study_trial", _static(partitions.trial_partitions), trial_result),
+    Step("study_trial", _trials, trial_result),
     Step("model_comparison", _once, lambda workspace, _key: comparison_result(workspace)),
     Step("header_disagreements", _once, lambda workspace, _key: disagreements_result(workspace)),
 )

@@ -4,6 +4,7 @@ The rooms that need torch or scikit-learn are imported where they are used: Dags
 every process, and most runs train nothing.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
 from modality_assets.shards.reader import ShardReader
-from modality_assets.studies import MAIN_STUDY, Trial
+from modality_assets.studies import MAIN_STUDY, TrainingTrial, Trial
 
 if TYPE_CHECKING:
     from modality_assets.learning.recipes import Recipe
@@ -26,34 +27,42 @@ TRAINING_VERSION = "2"
 EVALUATION_VERSION = "2"
 
 
-def trial_of_model(workspace: Workspace, architecture: str, rescaling: str) -> Trial:
+def trial_of_model(workspace: Workspace, architecture: str, rescaling: str) -> TrainingTrial:
     """Return a trained model's settings in the form that trials have."""
-    return Trial(MAIN_STUDY, f"{architecture}-{rescaling}", architecture, rescaling, workspace.settings.recipe)
+    return TrainingTrial(
+        study=MAIN_STUDY,
+        name=f"{architecture}-{rescaling}",
+        architecture=architecture,
+        rescaling=rescaling,
+        recipe=workspace.settings.recipe,
+        seed=workspace.settings.seed,
+    )
 
 
-def training_inputs(workspace: Workspace, trial: Trial) -> dict[str, Any]:
+def training_inputs(workspace: Workspace, trial: TrainingTrial) -> dict[str, Any]:
     """Return all that decides the weights: shards, architecture, recipe, seed."""
     return {
-        "shards": {split: _shards(workspace, trial.rescaling, split).content_hash for split in ("train", "validate")},
+        "shards": shard_hashes(workspace, trial.rescaling, ("train", "validate")),
         "architecture": trial.architecture,
         "rescaling": trial.rescaling,
         "recipe": _recipe(trial).record(),
         "version": TRAINING_VERSION,
-        **workspace.settings.model_dump(include={"seed", "epochs"}),
+        "seed": trial.seed,
+        "epochs": workspace.settings.epochs,
     }
 
 
 def evaluation_inputs(workspace: Workspace, rescaling: str) -> dict[str, Any]:
     """Return what a report depends on besides its model."""
     return {
-        "shards": {split: _shards(workspace, rescaling, split).content_hash for split in SPLITS},
+        "shards": shard_hashes(workspace, rescaling, SPLITS),
         "seed": workspace.settings.seed,
         "version": EVALUATION_VERSION,
     }
 
 
 def train_into(
-    context: dg.AssetExecutionContext, workspace: Workspace, trial: Trial, folder: Path, staged: Path
+    context: dg.AssetExecutionContext, workspace: Workspace, trial: TrainingTrial, folder: Path, staged: Path
 ) -> dict[str, Any]:
     """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``.
 
@@ -70,10 +79,10 @@ def train_into(
         architecture=trial.architecture,
         rescaling=trial.rescaling,
         recipe=_recipe(trial),
-        seed=settings.seed,
+        seed=trial.seed,
         epochs=settings.epochs,
         plan=settings.plan,
-        extra={"aspect": settings.aspect, "licences": _licences(_images(workspace, seen))},
+        extra={"aspect": settings.aspect, "licences": _licences(images_of(workspace, seen))},
     )
     progress = progress_of(context)
     trained = train(seen, unseen, folder, config, on_epoch=lambda row: _log_epoch(context, row), progress=progress)
@@ -83,8 +92,8 @@ def train_into(
         seen,
         unseen,
         predict(load_model(staged), unseen, progress=progress),
-        images=[*_images(workspace, seen), *_images(workspace, unseen)],
-        seed=settings.seed,
+        images=[*images_of(workspace, seen), *images_of(workspace, unseen)],
+        seed=trial.seed,
     )
     history = pl.read_ndjson(staged / "history.jsonl")
     history.write_parquet(staged / "history.parquet")
@@ -99,7 +108,12 @@ def train_into(
 
 
 def evaluate_into(
-    workspace: Workspace, trial: Trial, model_folder: Path, staged: Path, train_seconds: float, progress: Progress
+    workspace: Workspace,
+    trial: TrainingTrial,
+    model_folder: Path,
+    staged: Path,
+    train_seconds: float,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Predict every image of every split, by each kind of evidence, and write the report into ``staged``."""
     from modality_assets.evaluation.report import write_report
@@ -110,28 +124,36 @@ def evaluate_into(
     model, evidence = load_model(model_folder), Evidence.load(model_folder)
     tables = []
     for split in SPLITS:
-        reader = _reader(workspace, trial.rescaling, split)
+        reader = reader_of(workspace, trial.rescaling, split)
         pixels = predict(model, reader, progress=progress)
-        tables.append(predictions_of_shards(reader, pixels, evidence, split=split, images=_images(workspace, reader)))
-    described = {
-        "study": trial.study,
-        "trial": trial.name,
-        "architecture": trial.architecture,
-        "rescaling": trial.rescaling,
-        "recipe": trial.recipe,
-        "plan": workspace.settings.plan,
-        "seed": workspace.settings.seed,
-    }
+        tables.append(predictions_of_shards(reader, pixels, evidence, split=split, images=images_of(workspace, reader)))
+    described = describe_trial(workspace, trial, trial.architecture, trial.rescaling, trial.recipe_label)
     latency = measure_latency(model)
     timings = {"train_seconds": train_seconds, "predict_ms_per_image": latency["batch_128_ms_per_image"], **latency}
     return write_report(pl.concat(tables), staged, timings=timings, model=described, seed=workspace.settings.seed)
 
 
-def _reader(workspace: Workspace, rescaling: str, split: str) -> ShardReader:
+def reader_of(workspace: Workspace, rescaling: str, split: str) -> ShardReader:
+    """Open the shards of a split, whole."""
     return ShardReader(whole(workspace.layout.shards(rescaling, split)))
 
 
-def _images(workspace: Workspace, reader: ShardReader) -> list[pl.DataFrame]:
+def describe_trial(
+    workspace: Workspace, trial: Trial, architecture: str, rescaling: str, recipe: str
+) -> dict[str, Any]:
+    """Return what metrics.json says of the model that it reports on."""
+    return {
+        "study": trial.study,
+        "trial": trial.name,
+        "architecture": architecture,
+        "rescaling": rescaling,
+        "recipe": recipe,
+        "plan": workspace.settings.plan,
+        "seed": trial.seed,
+    }
+
+
+def images_of(workspace: Workspace, reader: ShardReader) -> list[pl.DataFrame]:
     """Return the tables of decoded images of the reader's datasets."""
     return [pl.read_parquet(workspace.layout.images_table(name)) for name in reader.index.datasets]
 
@@ -140,14 +162,19 @@ def _licences(images: list[pl.DataFrame]) -> list[str]:
     return sorted({licence for table in images for licence in table["licence"].drop_nulls().unique()})
 
 
-def _recipe(trial: Trial) -> "Recipe":
+def _recipe(trial: TrainingTrial) -> "Recipe":
     from modality_assets.learning.recipes import recipe_for
 
     return recipe_for(trial.architecture, trial.recipe, **trial.recipe_changes)
 
 
-def _shards(workspace: Workspace, rescaling: str, split: str) -> Any:
-    return required_manifest(workspace.layout.shards(rescaling, split), "rescaled_shards", f"{rescaling}|{split}")
+def shard_hashes(workspace: Workspace, rescaling: str, splits: Sequence[str]) -> dict[str, str]:
+    """Return the content hash of the shards of each split; raise `MissingInputError` where some are not there."""
+    folders = {split: workspace.layout.shards(rescaling, split) for split in splits}
+    return {
+        split: required_manifest(folder, "rescaled_shards", f"{rescaling}|{split}").content_hash
+        for split, folder in folders.items()
+    }
 
 
 def _log_epoch(context: dg.AssetExecutionContext, row: dict[str, Any]) -> None:

@@ -1,16 +1,21 @@
 """Trivial classifiers that any model must beat: what a majority, four numbers, or a file's size give away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from modality_assets.evaluation.errors import TooFewImagesError
-from modality_assets.evaluation.predictions import class_codes, predictions_of_images
+from modality_assets.evaluation.predictions import FACTS, KEYS, MAIN_EVIDENCE, class_codes, predictions_of_images
+from modality_assets.evaluation.report import read_metrics
 from modality_assets.modality import CLASSES
 
 NATIVE_STATISTICS = ("native_mean", "native_std", "native_min", "native_max")
 SIZE_AND_BITS = ("rows", "columns", "bits_stored")
+
+COLUMNS = tuple(dict.fromkeys((*KEYS, *FACTS, "modality", *NATIVE_STATISTICS, *SIZE_AND_BITS)))
+"""What is read of the tables of decoded images."""
 
 _ROWS_WORTH_THREADS = 20_000
 _MOST_IMAGES = 200_000
@@ -57,6 +62,33 @@ def baseline_predictions(name: str, splits: dict[str, pl.DataFrame], *, seed: in
         probabilities = BASELINES[name](train, known, seed=seed)
         tables.append(predictions_of_images(known, probabilities, split=split, evidence=name))
     return pl.concat(tables)
+
+
+def against_baselines(
+    models: Mapping[str, Path], baselines: Mapping[str, Path], *, split: str = "test"
+) -> pl.DataFrame:
+    """Compare the reports of ``models`` with those of ``baselines``, by balanced accuracy on ``split``.
+
+    One row per model and baseline: model, baseline, evidence, pixels, all_evidence, baseline_score, margin,
+    beaten. A model counts by all the evidence that it has, as `predict` uses it; what its pixels alone reach
+    stands beside. Raises `UnreadableReportError` for a folder without a report.
+    """
+    scores = {name: _scores(folder, split) for name, folder in {**models, **baselines}.items()}
+    rows = []
+    for model in models:
+        of_model = scores[model]
+        used = "both" if "both" in of_model else MAIN_EVIDENCE
+        for baseline in baselines:
+            other = next(iter(scores[baseline].values()))
+            margin = of_model[used] - other
+            rows.append((model, baseline, used, of_model[MAIN_EVIDENCE], of_model[used], other, margin, margin > 0))
+    columns = ("model", "baseline", "evidence", "pixels", "all_evidence", "baseline_score", "margin", "beaten")
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _scores(folder: Path, split: str) -> dict[str, float]:
+    evidence = read_metrics(folder)["evidence"]
+    return {kind: splits[split]["balanced_accuracy"] for kind, splits in evidence.items() if split in splits}
 
 
 def _boosted(train: pl.DataFrame, images: pl.DataFrame, columns: tuple[str, ...], seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from modality_assets.evaluation.report import read_metrics
-from modality_assets.studies import MAIN_STUDY
+from modality_assets.studies import MAIN_STUDY, REGULARISATION
 
 SCHEMA: dict[str, pl.DataType] = {
     "source": pl.String(),
@@ -28,8 +28,6 @@ SCHEMA: dict[str, pl.DataType] = {
     "predict_ms_per_image": pl.Float64(),
 }
 """The columns of comparison.parquet: shares in [0, 1]; ci_low and ci_high are the limits of ``accuracy``."""
-
-REGULARISATION = "regularisation"
 
 _ARCHITECTURES = {
     "DenseNet": "densenet121",

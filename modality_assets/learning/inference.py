@@ -1,7 +1,7 @@
 """A trained model in use: loading, probabilities, features and how long an image takes."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from modality_assets.learning.scoring import compute_logits
 from modality_assets.learning.weights import load_weights
 from modality_assets.modality import CLASSES, check_classes
 from modality_assets.progress import SILENT, Progress
+from modality_assets.shards.conversion import rescale_on_host
 from modality_assets.shards.reader import ShardReader
 
 
@@ -85,24 +86,40 @@ def predict(
 
 
 def features(
-    model: LoadedModel, reader: ShardReader, *, batch_size: int = 256, progress: Progress = SILENT
+    model: LoadedModel,
+    reader: ShardReader,
+    *,
+    rows: np.ndarray | None = None,
+    batch_size: int = 256,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
-    """Return what the last linear layer sees of every image of ``reader``, in its order: (N, F) float32.
+    """Return what the last linear layer sees of images of ``reader``: (n, F) float32, for ``rows`` (n,) or for all.
 
     For probes that ask what else than the modality a model has learnt, such as the dataset.
     """
     _check_reader(model, reader)
+    index = reader.index
+    rows = np.arange(len(reader)) if rows is None else rows
     head = [module for module in model.network.modules() if isinstance(module, nn.Linear)][-1]
-    seen: list[Tensor] = []
+    seen: list[Tensor] = [torch.empty(0, head.in_features)]
     handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].float().cpu()))
     try:
-        # Shards read without shuffling come in order, and so do the hook's batches.
-        compute_logits(
-            model.network, reader, model.contract, batch_size=batch_size, device=model.device, progress=progress
-        )
+        with torch.inference_mode(), progress.task("Features", total=len(rows), unit="images") as task:
+            for start in range(0, len(rows), batch_size):
+                some = rows[start : start + batch_size]
+                images = np.empty((len(some), *index.shape), np.float32)
+                rescale_on_host(reader.gather(some), reader.affine[some], images, levels=index.levels, clip=index.clip)
+                model.network(model.prepare(images))
+                task.advance(len(some))
     finally:
         handle.remove()
     return torch.cat(seen).numpy()
+
+
+def untrained(model: LoadedModel, *, seed: int = 0) -> LoadedModel:
+    """Return ``model`` with the weights that a training starts from: the control of what training has added."""
+    network = architectures.build(model.architecture, len(CLASSES), seed=seed)
+    return replace(model, network=network.to(model.device).to(memory_format=torch.channels_last).eval())
 
 
 def measure_latency(

@@ -1,6 +1,7 @@
 import dagster as dg
 
 from modality_assets.definitions import defs
+from modality_assets.studies import STUDIES
 
 ASSETS = {
     "collection_catalogue": None,
@@ -20,7 +21,7 @@ CHECKS = {
     "split_plan": {"no_dataset_in_two_splits", "no_patient_in_two_splits", "every_class_in_every_split"},
     "decoded_images": {"quarantine_is_below_the_stated_share"},
     "trained_model": {"weights_are_finite"},
-    "model_comparison": {"class_order_is_equal_everywhere"},
+    "model_comparison": {"class_order_is_equal_everywhere", "beats_trivial_baselines"},
 }
 
 
@@ -79,6 +80,11 @@ def test_a_model_depends_on_the_shards_of_its_own_rescaling_only():
         )
     keys = set(upstream.partitions_subset.get_partition_keys())
     assert keys == {"image_range|train", "image_range|validate", "image_range|test"}
+
+
+def test_the_trials_of_every_study_can_be_launched():
+    keys = defs.resolve_asset_graph().get(dg.AssetKey("study_trial")).partitions_def.get_partition_keys()
+    assert {key.split(".")[0] for key in keys} == set(STUDIES)
 
 
 def test_there_are_one_schedule_and_two_sensors():

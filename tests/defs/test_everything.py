@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from modality_assets.definitions import defs
-from modality_assets.defs.checks import every_image_of_every_split_is_predicted
+from modality_assets.defs.checks import beats_trivial_baselines, every_image_of_every_split_is_predicted
 from modality_assets.defs.everything import (
     AlreadyRunningError,
     MaterialisationError,
@@ -98,6 +98,46 @@ def test_a_trial_with_the_inputs_of_a_model_does_not_train_again(finished):
     assert other.counts["trained_anew"] is True
     model = read_manifest(layout.model("resnet18", "image_range"))
     assert same.files["weights.safetensors"] == model.files["weights.safetensors"]
+
+
+def test_a_baseline_leaves_the_report_of_a_model_and_stands_in_the_comparison(finished):
+    layout = finished[0].layout
+    folder = layout.experiment("baselines", "native_statistics")
+    model = pl.read_parquet(layout.report("resnet18", "image_range") / "predictions.parquet").filter(evidence="pixels")
+    table = pl.read_parquet(folder / "predictions.parquet")
+    assert table.schema == model.schema
+    keys = ["split", "dataset", "source_file", "frame"]
+    assert table.select(keys).sort(keys).equals(model.select(keys).sort(keys)), "judged on the very same images"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert set(metrics["evidence"]["native_statistics"]) == set(SPLITS)
+    rows = pl.read_parquet(layout.comparison_table).filter(source="ours", study="baselines", split="test")
+    assert set(rows["architecture"]) == {"majority", "native_statistics", "size_and_bits"}
+    assert rows.filter(architecture="majority")["balanced_accuracy"].item() == pytest.approx(0.25)
+
+
+def test_a_probe_leaves_its_figures_beside_chance_and_an_untrained_network(finished):
+    layout = finished[0].layout
+    metrics = json.loads((layout.experiment("probe", "resnet18-image_range") / "metrics.json").read_text())
+    assert metrics["probe"]["datasets"] == 6
+    assert metrics["probe"]["chance"] == pytest.approx(1 / 6)
+    assert set(metrics["probe"]["per_dataset"]) == set(metrics["untrained"]["per_dataset"])
+    probes = pl.read_parquet(layout.probes_table)
+    assert probes.height == 4
+    assert probes.filter(trial="resnet18-image_range")["accuracy"].item() == metrics["probe"]["accuracy"]
+
+
+def test_models_are_held_to_every_trivial_baseline(finished, tmp_path):
+    workspace, _ = finished
+    found = beats_trivial_baselines(workspace)
+    table = found.metadata["test"].value
+    for name in ("resnet18|image_range", "mnasnet1_0|dtype_range"):
+        assert name.replace("|", "/") in table
+    lines = [line for line in table.splitlines() if "size_and_bits" in line]
+    assert len(lines) == 4
+    without = Workspace(archive=workspace.archive, data=str(tmp_path), changes=workspace.changes)
+    missing = beats_trivial_baselines(without)
+    assert not missing.passed
+    assert "baselines.majority" in missing.metadata["not_made_yet"].value
 
 
 def test_every_check_is_evaluated_and_only_what_the_data_do_not_allow_warns(finished):

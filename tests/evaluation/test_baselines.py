@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from modality_assets.evaluation.baselines import BASELINES, baseline_predictions
+from modality_assets.evaluation.baselines import BASELINES, against_baselines, baseline_predictions
 from modality_assets.evaluation.errors import TooFewImagesError
 from modality_assets.evaluation.predictions import KEYS, SCHEMA
 from modality_assets.evaluation.report import write_report
@@ -83,3 +83,20 @@ def test_nothing_to_learn_from_is_said():
         baseline_predictions("majority", {"train": images(1).clear()})
     with pytest.raises(TooFewImagesError, match="one class"):
         baseline_predictions("size_and_bits", {"train": images(5, classes=("CT",))})
+
+
+def test_a_model_counts_by_all_its_evidence_and_must_beat_every_baseline(predictions, tmp_path):
+    def report(name, table):
+        (tmp_path / name).mkdir()
+        write_report(table, tmp_path / name, timings={}, model={})
+        return tmp_path / name
+
+    half_right = predictions([0, 0, 1, 1], [0, 1, 1, 0])
+    good = predictions([0, 0, 1, 1], [0, 0, 1, 1], evidence="both")
+    models = {"pixels only": report("one", half_right), "joined": report("two", half_right.vstack(good))}
+    trivial = predictions([0, 0, 1, 1], [0, 0, 0, 1], evidence="size_and_bits")
+    table = against_baselines(models, {"size_and_bits": report("baseline", trivial)})
+    assert table.select("model", "evidence", "pixels", "all_evidence", "baseline_score", "beaten").rows() == [
+        ("pixels only", "pixels", 0.5, 0.5, 0.75, False),
+        ("joined", "both", 0.5, 1.0, 0.75, True),
+    ]

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modality_assets.learning.errors import DamagedModelError, ShardsDisagreeError
-from modality_assets.learning.inference import features, load_model, measure_latency, predict
+from modality_assets.learning.inference import features, load_model, measure_latency, predict, untrained
 from modality_assets.learning.model_files import CONFIG, HISTORY, WEIGHTS, write_model
 from modality_assets.learning.recipes import recipe
 from modality_assets.learning.training import TrainingConfig, train
@@ -72,6 +72,20 @@ def test_features_are_what_the_last_layer_sees(model_folder, make_shards):
     with torch.inference_mode():
         probabilities = head(torch.from_numpy(seen)).softmax(dim=1).numpy()
     np.testing.assert_allclose(probabilities, predict(model, reader, batch_size=4), rtol=1e-4, atol=1e-6)
+
+
+def test_features_of_some_rows_are_those_rows_of_all(model_folder, make_shards):
+    model, reader = load_model(model_folder, device="cpu"), make_shards("test", 9)
+    rows = np.array([1, 4, 8])
+    np.testing.assert_allclose(features(model, reader, rows=rows), features(model, reader)[rows], rtol=1e-5)
+    assert features(model, reader, rows=rows[:0]).shape == (0, 64)
+
+
+def test_the_untrained_control_has_the_same_shape_and_other_features(model_folder, make_shards):
+    model, reader = load_model(model_folder, device="cpu"), make_shards("test", 9)
+    control = untrained(model, seed=1)
+    assert not control.network.training
+    assert not np.allclose(features(control, reader), features(model, reader))
 
 
 def test_latency_is_that_of_the_network_and_grows_with_the_batch(model_folder):

@@ -1,5 +1,6 @@
 """`model_comparison`: every model side by side, beside the published figures."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +23,22 @@ CODE_VERSION = "1"
 
 def finished_reports(workspace: Workspace) -> dict[Path, Manifest]:
     """Return the folder and manifest of every complete report: models first, then the trials of studies."""
-    return complete([*workspace.layout.report_folders, *workspace.layout.experiment_folders])
+    found = complete([*workspace.layout.report_folders, *workspace.layout.experiment_folders])
+    return {folder: manifest for folder, manifest in found.items() if "predictions.parquet" in manifest.files}
+
+
+def finished_probes(workspace: Workspace) -> dict[Path, Manifest]:
+    """Return the folder and manifest of every complete probe, which has figures and no predictions."""
+    found = complete(workspace.layout.experiment_folders)
+    return {folder: manifest for folder, manifest in found.items() if "predictions.parquet" not in manifest.files}
 
 
 def comparison_result(workspace: Workspace) -> Result:
+    finished = {**finished_reports(workspace), **finished_probes(workspace)}
     reports = {
-        folder.relative_to(workspace.layout.root).as_posix(): manifest.content_hash
-        for folder, manifest in finished_reports(workspace).items()
+        # By the inputs of a probe: its figures lie in metrics.json, which the content hash leaves out.
+        folder.relative_to(workspace.layout.root).as_posix(): [manifest.input_hash, manifest.content_hash]
+        for folder, manifest in finished.items()
     }
     inputs = {"reports": reports, "published": digest(published.results().rows())}
     return Result("model_comparison", None, workspace.layout.reports, inputs, CODE_VERSION, shared=True)
@@ -45,16 +55,25 @@ def _reference(folder: Path) -> "ReportRef":
 
 def _make(workspace: Workspace, staged: Path, _progress: Progress) -> Counts:
     from modality_assets.evaluation.comparison import compare
+    from modality_assets.evaluation.probe import probe_table
 
     table = compare([_reference(folder) for folder in finished_reports(workspace)], published.results())
     table.write_parquet(staged / "comparison.parquet")
-    return {"models": len(finished_reports(workspace)), "rows": table.height}
+    probes = probe_table({folder.name: _metrics(folder) for folder in finished_probes(workspace)})
+    probes.write_parquet(staged / "probes.parquet")
+    return {"models": len(finished_reports(workspace)), "rows": table.height, "probes": probes.height}
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return found
 
 
 def _show(folder: Path) -> dict[str, Any]:
     table = pl.read_parquet(folder / "comparison.parquet").filter(split="test").sort("accuracy", descending=True)
     columns = ["source", "study", "architecture", "rescaling", "accuracy", "ci_low", "ci_high", "balanced_accuracy"]
-    return {"test": markdown_table(table.select(columns))}
+    probes = pl.read_parquet(folder / "probes.parquet")
+    return {"test": markdown_table(table.select(columns)), "probes": markdown_table(probes)}
 
 
 @dg.asset(
