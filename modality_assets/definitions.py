@@ -3,6 +3,7 @@
 import dagster as dg
 
 from modality_assets.defs import assets, automation, checks
+from modality_assets.defs.cluster import executor_for
 from modality_assets.defs.workspace import Workspace
 
 defs = dg.Definitions(
@@ -12,6 +13,10 @@ defs = dg.Definitions(
     schedules=automation.SCHEDULES,
     sensors=automation.SENSORS,
     resources={"workspace": Workspace.from_environment()},
-    # One process per run: a second one per step would load everything again.
-    executor=dg.in_process_executor,
+    executor=executor_for(Workspace.from_environment()),
 )
+
+
+def asset_job() -> dg.JobDefinition:
+    """Return the job of every asset: what the machines of a cluster load to execute a step."""
+    return defs.resolve_implicit_global_asset_job_def()

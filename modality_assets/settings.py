@@ -47,6 +47,10 @@ class Settings(BaseModel):
     image_size: int = Field(224, ge=8, le=1024, description="height and width of the stored images, pixels")
     aspect: Literal["stretch", "pad"] = "stretch"
     workers: int | None = Field(None, ge=1, description="worker processes; by default one per core")
+    cluster: str | None = Field(
+        None, description="a Ray cluster, 'auto' or HOST:PORT: partitions run on it as jobs, decoding as its tasks"
+    )
+    cluster_gpus: int = Field(0, ge=0, description="GPUs that a training or evaluation asks of the cluster")
 
     # shards and training
     rescalings: tuple[str, ...] = ("image_range", "dtype_range")
@@ -61,6 +65,13 @@ class Settings(BaseModel):
     )
     recipe: str = "dissertation"
     epochs: int | None = Field(None, ge=1, description="overrides the recipe's number of epochs")
+    ranks: int = Field(
+        1, ge=1, description="processes of each machine that train one model together by torchrun, one to a GPU"
+    )
+    machines: int = Field(1, ge=1, description="machines that train one model together; see docs/scaling.md")
+    rendezvous: str | None = Field(
+        None, pattern=r"^[^:\s]+:\d+$", description="HOST:PORT of the first of several machines"
+    )
     studies: tuple[str, ...] = Field(
         ("rescaling", "baselines", "probe"),
         description="made by a whole run; the trials of every study can be launched from the UI",

@@ -2,12 +2,14 @@
 
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import dagster as dg
 import polars as pl
 
 from modality_assets.archives.fetch_plan import plan_cohort
+from modality_assets.defs.cluster import PARTITIONS_AT_ONCE, execute_on_cluster
 from modality_assets.defs.instance import fail_dead_runs, open_instance
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.processes import process_tag
@@ -76,19 +78,14 @@ def _run(
     with progress.task("Materialising", total=len(steps), unit="assets") as task:
         for step in steps:
             task.note(step.asset)
-            failures: list[MaterialisationError] = []
             if step.asset == "source_files":
                 instance.add_dynamic_partitions(str(dataset_partitions.name), cohort_datasets(workspace))
                 _weigh(workspace, say)
-            for key in step.keys(workspace):
-                if step.is_fresh(workspace, key) and _is_recorded(instance, step, key):
-                    fresh += 1
-                    continue
-                try:
-                    _materialise(definitions, instance, workspace, step.asset, key)
-                    made += 1
-                except MaterialisationError as error:
-                    failures.append(error)
+            keys = step.keys(workspace)
+            stale = [k for k in keys if not (step.is_fresh(workspace, k) and _is_recorded(instance, step, k))]
+            failures = _materialise_all(definitions, instance, workspace, step.asset, stale)
+            fresh += len(keys) - len(stale)
+            made += len(stale) - len(failures)
             if failures:
                 raise failures[0]
             task.advance(1)
@@ -111,6 +108,33 @@ def _is_recorded(instance: dg.DagsterInstance, step: Step, key: str | None) -> b
     return key in instance.get_materialized_partitions(asset_key)
 
 
+def _materialise_all(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    workspace: Workspace,
+    asset: str,
+    keys: Sequence[str | None],
+) -> list[MaterialisationError]:
+    """Materialise partitions, one after the other here or many at a time on a cluster; return what failed."""
+
+    def attempt(key: str | None) -> MaterialisationError | None:
+        try:
+            if key is None or workspace.settings.cluster is None:
+                _materialise(definitions, instance, workspace, asset, key)
+            else:
+                with execute_on_cluster(definitions, instance, workspace, asset, key) as run:
+                    if not run.success:
+                        raise MaterialisationError(asset, key, _cause(run.run_id, run.all_events))
+        except MaterialisationError as error:
+            return error
+        return None
+
+    if workspace.settings.cluster is None:
+        return [error for key in keys if (error := attempt(key))]
+    with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as threads:
+        return [error for error in threads.map(attempt, keys) if error]
+
+
 def _materialise(
     definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str, key: str | None
 ) -> None:
@@ -123,18 +147,18 @@ def _materialise(
         run_config=_QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
     )
     if not run.success:
-        raise MaterialisationError(asset, key, _cause(run))
+        raise MaterialisationError(asset, key, _cause(run.run_id, run.all_events))
 
 
-def _cause(run: dg.ExecuteInProcessResult) -> str:
+def _cause(run_id: str, events: Sequence[dg.DagsterEvent]) -> str:
     """Return the message of the innermost error of a failed run."""
-    for event in run.all_events:
+    for event in events:
         error = getattr(event.event_specific_data, "error", None)
         if event.is_failure and error is not None:
             while error.cause is not None:
                 error = error.cause
             return str(error.message).split(f"{error.cls_name}: ", 1)[-1].strip()
-    return f"the run failed; see run {run.run_id} in the Dagster UI"
+    return f"the run failed; see run {run_id} in the Dagster UI"
 
 
 @contextmanager

@@ -17,11 +17,14 @@ from modality_assets.manifest import whole
 from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
+from modality_assets.settings import SettingsError
 from modality_assets.shards.reader import ShardReader
 from modality_assets.studies import MAIN_STUDY, TrainingTrial, Trial
 
 if TYPE_CHECKING:
+    from modality_assets.learning.model_files import TrainingResult
     from modality_assets.learning.recipes import Recipe
+    from modality_assets.learning.run import TrainingConfig
 
 TRAINING_VERSION = "2"
 EVALUATION_VERSION = "2"
@@ -70,7 +73,7 @@ def train_into(
     """
     from modality_assets.learning.inference import load_model, predict
     from modality_assets.learning.model_files import write_model
-    from modality_assets.learning.training import TrainingConfig, train
+    from modality_assets.learning.run import TrainingConfig
     from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
     settings = workspace.settings
@@ -85,8 +88,7 @@ def train_into(
         extra={"aspect": settings.aspect, "licences": _licences(images_of(workspace, seen))},
     )
     progress = progress_of(context)
-    trained = train(seen, unseen, folder, config, on_epoch=lambda row: _log_epoch(context, row), progress=progress)
-    write_model(trained, staged)
+    write_model(_train(context, workspace, config, seen, unseen, folder), staged)
     fitted = fit_evidence_of_shards(
         staged,
         seen,
@@ -105,6 +107,40 @@ def train_into(
         "train_seconds": float(history["seconds"].sum()),
         "calibration": fitted,
     }
+
+
+def _train(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    config: "TrainingConfig",
+    seen: ShardReader,
+    unseen: ShardReader,
+    folder: Path,
+) -> "TrainingResult":
+    """Train in this process, or by torchrun on as many ranks and machines as the settings say."""
+    from modality_assets.learning.launch import train_on_ranks
+    from modality_assets.learning.training import train
+
+    settings = workspace.settings
+
+    def log(row: dict[str, Any]) -> None:
+        _log_epoch(context, row)
+
+    if settings.ranks * settings.machines == 1:
+        return train(seen, unseen, folder, config, on_epoch=log, progress=progress_of(context))
+    if settings.machines > 1 and settings.rendezvous is None:
+        raise SettingsError("setting 'rendezvous': several machines need the HOST:PORT of the first of them")
+    return train_on_ranks(
+        seen,
+        unseen,
+        folder,
+        config,
+        ranks=settings.ranks,
+        machines=settings.machines,
+        rendezvous=settings.rendezvous or "",
+        on_epoch=log,
+        on_wait=lambda command: context.log.info(f"start on another of the machines: {command}"),
+    )
 
 
 def evaluate_into(
@@ -178,7 +214,8 @@ def shard_hashes(workspace: Workspace, rescaling: str, splits: Sequence[str]) ->
 
 
 def _log_epoch(context: dg.AssetExecutionContext, row: dict[str, Any]) -> None:
-    context.log.info(
+    text = (
         "epoch {epoch}: loss {train_loss:.3f}, accuracy {train_accuracy:.3f}; validate loss {validate_loss:.3f}, "
-        "accuracy {validate_accuracy:.3f}; {images_per_second:.0f} images/s".format(**row)
+        "accuracy {validate_accuracy:.3f}; {images_per_second:.0f} images/s, {waiting_share:.1%} of the time waiting"
     )
+    context.log.info(text.format(**row))

@@ -14,7 +14,8 @@ ImagingError
 │   └── DecoderMemoryError
 ├── UnknownRescalingError
 ├── MissingDecodedError         decoded images that are not there, or not whole
-└── WorkerStartError            no worker process could be started at all
+├── WorkerStartError            no worker process could be started at all
+└── ClusterError                no Ray cluster to decode on
 """
 
 from typing import ClassVar
@@ -90,3 +91,7 @@ class MissingDecodedError(ImagingError):
 
 class WorkerStartError(ImagingError):
     """No worker process could be started."""
+
+
+class ClusterError(ImagingError):
+    """Ray is not installed, or no cluster answers."""

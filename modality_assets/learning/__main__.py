@@ -19,7 +19,7 @@ from modality_assets.shards.reader import ShardReader
 
 
 def main() -> int:
-    """Train, write RUN_FOLDER/model on the first rank, and print one line per epoch for the launcher."""
+    """Train, write the model into the run folder on the first rank, and print one line per epoch for the launcher."""
     parser = argparse.ArgumentParser(prog="python -m modality_assets.learning", description=__doc__)
     for name in ("train", "validate", "folder", "config"):
         parser.add_argument(name, type=Path)
@@ -36,7 +36,7 @@ def main() -> int:
         print(f"error {error}", flush=True)
         return 1
     if os.environ.get("RANK", "0") == "0":
-        staged = given.folder / f".{MODEL}-{os.getpid()}"
+        staged = given.folder / f"{MODEL}-{os.getpid()}"
         write_model(result, staged)
         shutil.rmtree(given.folder / MODEL, ignore_errors=True)
         staged.rename(given.folder / MODEL)

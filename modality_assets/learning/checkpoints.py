@@ -21,6 +21,8 @@ from modality_assets.learning.weights import load_weights
 from modality_assets.modality import CLASSES
 
 CHECKPOINT = "checkpoint/state.safetensors"
+STOP = "checkpoint/stop"
+"""A file of this name asks a run to end with its epoch; any machine that sees the folder can make it."""
 _VERSION = 1
 
 

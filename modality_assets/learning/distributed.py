@@ -58,6 +58,9 @@ class Ranks:
             dist.barrier()
 
 
+ALONE = Ranks()
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
     """Join the process group that torchrun describes in the environment; alone where there is none.
@@ -68,7 +71,7 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         return
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or not dist.is_torchelastic_launched():
-        yield Ranks()
+        yield ALONE
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)

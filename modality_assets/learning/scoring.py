@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from modality_assets.learning.distributed import ALONE, Ranks
 from modality_assets.learning.model_files import InputContract
 from modality_assets.modality import CLASSES
 from modality_assets.progress import SILENT, Progress
@@ -31,25 +32,28 @@ def compute_logits(
     batch_size: int,
     device: torch.device,
     dtype: torch.dtype | None = None,
+    ranks: Ranks = ALONE,
     progress: Progress = SILENT,
 ) -> Tensor:
     """Return the logits of every image of ``reader``, in its order: (N, classes) float32 on the CPU.
 
-    The network is put into eval mode and given back as it was.
+    Several ``ranks`` share the images and all get all logits. The network is put into eval mode and given back as
+    it was.
     """
     was_training = network.training
     network.eval()
-    logits = torch.full((len(reader), len(CLASSES)), torch.nan, device=device)
-    loader = Loader(reader, batch_size, seed=0, epoch=0, shuffle=False, balance="none", device=device)
+    loader = Loader(reader, batch_size, shuffle=False, device=device, rank=ranks.rank, world_size=ranks.world_size)
+    logits = torch.zeros((len(reader), len(CLASSES)), device=device)
+    logits[torch.from_numpy(loader.rows.copy())] = torch.nan  # until they are computed; other ranks' rows are summed
     try:
-        with torch.inference_mode(), progress.task("Predicting", total=len(reader), unit="images") as task:
+        with torch.inference_mode(), progress.task("Predicting", total=len(loader.rows), unit="images") as task:
             for batch in loader:
                 with torch.autocast(device.type, dtype, enabled=dtype is not None):
                     logits[batch.rows.to(device)] = network(contract.standardise(batch.images)).float()
                 task.advance(len(batch.rows))
     finally:
         network.train(was_training)
-    return logits.cpu()
+    return ranks.total(logits).cpu()
 
 
 def score(logits: Tensor, labels: np.ndarray) -> Score:

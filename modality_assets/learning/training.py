@@ -19,6 +19,7 @@ from torch import Tensor
 
 from modality_assets.learning import schedules
 from modality_assets.learning.augmentation import augment, draw
+from modality_assets.learning.checkpoints import STOP
 from modality_assets.learning.devices import choose_device, repeatable
 from modality_assets.learning.distributed import joined
 from modality_assets.learning.errors import (
@@ -66,8 +67,8 @@ def train(
 
     Writes ``folder``/checkpoint after each epoch and when a signal asks the run to stop, and goes on
     from it when called again with the same settings and images; a finished run returns at once.
-    ``on_epoch`` gets each new row of the history; ``should_stop`` is asked after each epoch, and a run
-    that it stops is a result like any other.
+    ``on_epoch`` gets each new row of the history. After each epoch ``should_stop`` is asked, and whether there is
+    a file ``folder``/checkpoint/stop; a run that either stops is a result like any other.
 
     Raises `SplitWithoutClassError`, `ShardsDisagreeError`, `NotFiniteLossError`, `NotEnoughMemoryError`,
     `CheckpointMismatchError` and, after SIGTERM or SIGINT, `TrainingInterruptedError`.
@@ -94,7 +95,8 @@ def train(
             while run.epoch < config.total_epochs and not stopped:
                 _train_epoch(run, train, request, folder, task)
                 row = _finish_epoch(run, validate, batches)
-                stopped = ranks.any(bool(should_stop and should_stop()), device)
+                asked = (folder / STOP).exists() or bool(should_stop and should_stop())
+                stopped = ranks.any(asked, device)
                 row["stopped"] = stopped
                 run.history.append(row)
                 run.epoch, run.batch, run.totals = run.epoch + 1, 0, dict.fromkeys(run.totals, 0.0)
@@ -102,6 +104,7 @@ def train(
                 if on_epoch is not None and ranks.is_first:
                     on_epoch(row)
         ranks.wait()
+        (folder / STOP).unlink(missing_ok=True)
         weights = {name: tensor.detach().cpu().clone() for name, tensor in run.evaluated.state_dict().items()}
         record = {
             **config.record(),
@@ -242,7 +245,13 @@ def _finish_epoch(run: Run, validate: ShardReader, batches: int) -> dict[str, An
     """Return the history's row for the epoch that was just trained."""
     started = time.perf_counter()
     logits = compute_logits(
-        run.evaluated, validate, run.contract, batch_size=4 * run.recipe.batch_size, device=run.device, dtype=run.dtype
+        run.evaluated,
+        validate,
+        run.contract,
+        batch_size=4 * run.recipe.batch_size,
+        device=run.device,
+        dtype=run.dtype,
+        ranks=run.ranks,
     )
     result = score(logits, validate.labels)
     sums = torch.tensor([run.totals["loss"], run.totals["right"], run.totals["images"]], dtype=torch.float64)

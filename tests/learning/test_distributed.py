@@ -1,3 +1,6 @@
+import shlex
+import socket
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -33,24 +36,48 @@ def test_a_configuration_survives_its_file(tmp_path):
     assert read_config(tmp_path / "config.json") == config()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def other_machines():
+    """A function that starts what another machine is asked to start; all have ended when the test has."""
+    started = []
+
+    def start(command: str) -> None:
+        started.append(subprocess.Popen(shlex.split(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    yield start
+    assert [process.wait(60) for process in started] == [0] * len(started)
+
+
 @pytest.mark.slow
-def test_two_ranks_train_to_the_same_weights_as_one(make_shards, tmp_path):
+def test_two_ranks_of_one_or_of_two_machines_train_to_the_same_weights_as_one(make_shards, tmp_path, other_machines):
     train_shards, validate = make_shards("train", 40, size=64), make_shards("validate", 8, size=64)
-    rows = []
-    two = train_on_ranks(train_shards, validate, tmp_path / "two", config(), ranks=2, on_epoch=rows.append)
     one = train(train_shards, validate, tmp_path / "one", config())
-    assert two.config["world_size"] == 2
-    assert [row["epoch"] for row in rows] == [1, 2]
-    assert rows == two.history
-    for ours, theirs in zip(one.history, two.history, strict=True):
-        assert ours["images"] == theirs["images"] == 40
-        assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=TOLERANCE)
-        assert ours["validate_loss"] == pytest.approx(theirs["validate_loss"], rel=TOLERANCE)
     start = architectures.build("resnet18", seed=1).state_dict()
     weights = [name for name in start if name.endswith(("weight", "bias", "running_mean", "running_var"))]
-    start, ours, theirs = ({name: one[name] for name in weights} for one in (start, one.weights, two.weights))
+    start, ours = ({name: found[name] for name in weights} for found in (start, one.weights))
     assert distance(ours, start) > 1
-    assert distance(ours, theirs) < TOLERANCE * distance(ours, start)
+    places = {
+        "ranks": {"ranks": 2},
+        "machines": {"ranks": 1, "machines": 2, "rendezvous": f"127.0.0.1:{free_port()}", "on_wait": other_machines},
+    }
+    for name, place in places.items():
+        rows = []
+        two = train_on_ranks(train_shards, validate, tmp_path / name, config(), on_epoch=rows.append, **place)
+        assert two.config["world_size"] == 2
+        assert [row["epoch"] for row in rows] == [1, 2]
+        assert rows == two.history
+        for alone, together in zip(one.history, two.history, strict=True):
+            assert alone["images"] == together["images"] == 40
+            assert alone["train_loss"] == pytest.approx(together["train_loss"], rel=TOLERANCE)
+            assert alone["validate_loss"] == pytest.approx(together["validate_loss"], rel=TOLERANCE)
+        theirs = {weight: two.weights[weight] for weight in weights}
+        assert distance(ours, theirs) < TOLERANCE * distance(ours, start)
 
 
 def test_a_failure_of_the_ranks_is_told_in_the_words_of_the_first(make_shards, tmp_path):

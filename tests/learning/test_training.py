@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from modality_assets.learning.checkpoints import CHECKPOINT, read_checkpoint, write_checkpoint
+from modality_assets.learning.checkpoints import CHECKPOINT, STOP, read_checkpoint, write_checkpoint
 from modality_assets.learning.errors import (
     CheckpointMismatchError,
     NotFiniteLossError,
@@ -208,6 +208,18 @@ def test_a_run_can_be_asked_to_stop_and_keeps_what_it_has(make_shards, tmp_path,
     again = train(*shards, tmp_path, config(brisk))
     assert again.stopped_early
     assert same_weights(result.weights, again.weights)
+
+
+def test_a_file_beside_the_checkpoint_asks_a_run_to_stop_once(make_shards, tmp_path, brisk):
+    shards = make_shards(), make_shards("validate", 8)
+
+    def ask(row):
+        (tmp_path / STOP).touch()
+
+    result = train(*shards, tmp_path, config(brisk), on_epoch=ask)
+    assert result.stopped_early
+    assert len(result.history) == 2
+    assert not (tmp_path / STOP).exists()
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(make_shards, tmp_path, brisk, caplog):

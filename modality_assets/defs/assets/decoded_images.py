@@ -13,6 +13,7 @@ from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import contact_sheet, markdown_table
 from modality_assets.defs.workspace import Workspace
+from modality_assets.imaging.cluster import RayDecoding
 from modality_assets.imaging.decoded import SourceFile, decode_dataset, open_decoded
 from modality_assets.manifest import whole
 from modality_assets.progress import Progress
@@ -61,6 +62,7 @@ def _make(workspace: Workspace, dataset: str, staged: Path, progress: Progress) 
         image_size=settings.image_size,
         aspect=settings.aspect,
         workers=settings.workers,
+        pool=None if settings.cluster is None else RayDecoding(settings.cluster),
         progress=progress,
     )
     counts = {

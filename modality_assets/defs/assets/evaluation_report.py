@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from modality_assets.defs.cluster import asks
 from modality_assets.defs.partitions import model_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import markdown_table
@@ -63,6 +64,7 @@ def show_report(folder: Path) -> dict[str, Any]:
     deps=["trained_model"],
     pool="training",
     code_version=CODE_VERSION,
+    op_tags=asks(cores=1, gpus=True),
 )
 def evaluation_report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Predictions per image, metrics, per-dataset table, confusion matrices, timings."""

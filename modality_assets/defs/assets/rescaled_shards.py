@@ -7,6 +7,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 
+from modality_assets.defs.cluster import asks
 from modality_assets.defs.partitions import shard_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import contact_sheet, markdown_table
@@ -105,6 +106,7 @@ def _show(folder: Path) -> dict[str, Any]:
     kinds={"numpy"},
     deps=["split_plan", dg.AssetDep("decoded_images", partition_mapping=dg.AllPartitionMapping())],
     code_version=CODE_VERSION,
+    op_tags=asks(cores=1),
 )
 def rescaled_shards(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Shuffled, memory-mappable training shards with provenance per image."""

@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 from modality_assets.archives.store import FetchReport, fetch_dataset
+from modality_assets.defs.cluster import asks
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.results import progress_of, told
 from modality_assets.defs.tables import markdown_table
@@ -68,6 +69,7 @@ def _manifest(result: Result, report: FetchReport, run_id: str) -> Manifest:
     deps=["cohort"],
     pool="download",
     code_version=CODE_VERSION,
+    op_tags=asks(cores=1),
 )
 def source_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Verified files as the archive gave them; what is already there is verified again, and healed where damaged."""

@@ -9,6 +9,7 @@ import dagster as dg
 
 from modality_assets.defs.assets.evaluation_report import show_report
 from modality_assets.defs.assets.trained_model import TIMED, model_result, show_model
+from modality_assets.defs.cluster import asks
 from modality_assets.defs.honesty import baseline_inputs, baseline_into, probe_inputs, probe_into
 from modality_assets.defs.partitions import trial_partitions
 from modality_assets.defs.results import materialise
@@ -115,6 +116,7 @@ def _show(folder: Path) -> dict[str, Any]:
     ],
     pool="training",
     code_version=CODE_VERSION,
+    op_tags=asks(cores=1, gpus=True),
 )
 def study_trial(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """One trial of a study: rescaling, regularisation, recipe over seeds, trivial baselines, probe for the dataset."""

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from modality_assets.defs.cluster import asks
 from modality_assets.defs.partitions import model_partitions
 from modality_assets.defs.results import materialise
 from modality_assets.defs.tables import markdown_table
@@ -54,6 +55,7 @@ def show_model(folder: Path) -> dict[str, Any]:
     ],
     pool="training",
     code_version=CODE_VERSION,
+    op_tags=asks(cores=1, gpus=True),
 )
 def trained_model(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Weights, history and configuration of one architecture, with checkpoints to resume from."""

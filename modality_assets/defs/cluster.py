@@ -1,0 +1,70 @@
+"""Partitions on a Ray cluster, where the settings name one: dagster-ray's executor, and runs that use it."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from modality_assets.defs.processes import process_tag
+from modality_assets.defs.workspace import Workspace
+from modality_assets.imaging.errors import ClusterError
+
+PARTITIONS_AT_ONCE = 16
+"""Runs that a command has going at a time on a cluster; the pools of the instance may let fewer work."""
+
+
+def executor_for(workspace: Workspace) -> dg.ExecutorDefinition:
+    """Return how the steps of a run are executed: each as a job of the cluster, or all in the run's own process."""
+    address = workspace.settings.cluster
+    if address is None:
+        return dg.in_process_executor  # a second process per step would load everything again
+    try:
+        from dagster_ray import ray_executor
+    except ImportError:
+        raise ClusterError("a Ray cluster needs Ray: pip install 'modality-assets[ray]'") from None
+    environment = {"MODALITY_ARCHIVE": _absolute(workspace.archive), "MODALITY_DATA": str(workspace.layout.root)}
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    return ray_executor.configured({"ray": {"address": address, "env_vars": variables}}, name="ray")
+
+
+def asks(*, cores: int, gpus: bool = False) -> dict[str, Any]:
+    """Return the op tags by which an asset asks the cluster for cores, and where it has use of them for GPUs.
+
+    Without, a step waits on the cluster's head for what its own tasks do elsewhere. They are those of the settings
+    at the moment when the code location loads; where no cluster is named, there are none.
+    """
+    settings = Workspace.from_environment().settings
+    if settings.cluster is None:
+        return {}
+    return {"dagster-ray/config": {"num_cpus": cores, "num_gpus": settings.cluster_gpus if gpus else 0}}
+
+
+def execute_on_cluster(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str, key: str
+) -> dg.JobExecutionResult:
+    """Materialise one partition in a run whose step is a job of the cluster."""
+    moved = workspace.model_copy(update={"archive": _absolute(workspace.archive)})
+    return dg.execute_job(
+        dg.build_reconstructable_job("modality_assets.definitions", "asset_job"),
+        instance,
+        asset_selection=[dg.AssetKey(asset)],
+        raise_on_error=False,
+        tags={**process_tag(), **_partition_tags(definitions, asset, key)},
+        run_config={"resources": {"workspace": {"config": moved.model_dump()}}},
+    )
+
+
+def _partition_tags(definitions: dg.Definitions, asset: str, key: str) -> dict[str, str]:
+    """Return the tags by which a run knows its partition; one of two dimensions has a tag for each."""
+    tags = {"dagster/partition": key}
+    partitions = definitions.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def
+    if isinstance(partitions, dg.MultiPartitionsDefinition):
+        both = partitions.get_partition_key_from_str(key).keys_by_dimension
+        tags |= {f"dagster/partition/{name}": value for name, value in both.items()}
+    return tags
+
+
+def _absolute(archive: str) -> str:
+    """Other machines have other working directories."""
+    kind, _, place = archive.partition(":")
+    return f"folder:{Path(place).expanduser().absolute()}" if kind == "folder" else archive

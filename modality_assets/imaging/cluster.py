@@ -1,0 +1,65 @@
+"""Decoding on a Ray cluster: the batches of one dataset as tasks on whatever machines there are.
+
+A task hands its batch to a contained worker process of its own machine, as a machine alone does, so a file that
+crashes a decoder costs no more here than there. The source files and the folder of the results must lie where every
+machine of the cluster sees them under the same path.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from modality_assets.imaging.errors import ClusterError
+from modality_assets.imaging.workers import Batch, Piece, shared_pool
+
+_AHEAD = 2  # batches handed out per core, so that none waits for this process
+_TRIES = 3  # of a task whose machine is lost
+
+
+class RayDecoding:
+    """A `Decoding` on the cluster at ``address`` ('auto', or HOST:PORT); raises `ClusterError` where there is none."""
+
+    def __init__(self, address: str) -> None:
+        self._ray = connect(address)
+        self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+        """Decode ``batches`` and give their records, piece by piece, in no particular order."""
+        task = self._ray.remote(num_cpus=1, max_retries=_TRIES, scheduling_strategy="SPREAD")(decode_batch)
+        waiting = list(reversed(batches))
+        running: list[Any] = []
+        try:
+            while waiting or running:
+                while waiting and len(running) < _AHEAD * self.workers:
+                    running.append(task.remote(waiting.pop(), size, aspect))
+                finished, running = self._ray.wait(running, num_returns=1)
+                for pieces in self._ray.get(finished):
+                    yield from pieces
+        finally:
+            for unfinished in running:
+                self._ray.cancel(unfinished)
+
+
+def decode_batch(batch: Batch, size: int, aspect: str) -> list[Piece]:
+    """Decode one batch in this machine's contained worker; the body of a task."""
+    # A part file of this try's own: a try whose machine was lost may have left half of one.
+    own = replace(batch, part=batch.part.with_name(f"{batch.part.name}-{secrets.token_hex(4)}"))
+    return list(shared_pool(1).decode([own], size=size, aspect=aspect))
+
+
+def connect(address: str) -> Any:
+    """Return the module `ray`, connected to the cluster at ``address``."""
+    try:
+        import ray
+    except ImportError:
+        raise ClusterError("a Ray cluster needs Ray: pip install 'modality-assets[ray]'") from None
+    if not ray.is_initialized():
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise ClusterError(
+                f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, or set "
+                "the setting 'cluster' to its address, or to null"
+            ) from None
+    return ray
