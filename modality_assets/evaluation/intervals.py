@@ -57,10 +57,11 @@ def _weights(rng: np.random.Generator, times: np.ndarray, starts: np.ndarray, si
 
 def _limits(values: np.ndarray) -> np.ndarray:
     """Percentile limits (S, 2) of the values (B, S) of every replicate."""
-    tail = (1 - LEVEL) / 2
+    tails = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
     limits = np.full((values.shape[1], 2), np.nan)
-    for column in range(values.shape[1]):
-        finite = values[np.isfinite(values[:, column]), column]
-        if len(finite):
-            limits[column] = np.quantile(finite, [tail, 1 - tail])
+    finite = np.isfinite(values)
+    whole = finite.all(axis=0) & (len(values) > 0)
+    limits[whole] = np.quantile(values[:, whole], tails, axis=0).T if whole.any() else np.nan
+    for column in np.flatnonzero(finite.any(axis=0) & ~whole):
+        limits[column] = np.quantile(values[finite[:, column], column], tails)
     return limits

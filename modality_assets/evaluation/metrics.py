@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from modality_assets.evaluation import rates
 from modality_assets.evaluation.errors import NoPredictionsError
-from modality_assets.evaluation.predictions import PROBABILITIES, by_series, class_codes, probability_array
+from modality_assets.evaluation.predictions import PROBABILITIES, by_series, class_codes
 from modality_assets.evaluation.tallies import BY_CLASS, SINGLE, Tally, bins, confusion, tallies
 from modality_assets.modality import CLASSES, SPLITS
 
@@ -19,6 +19,8 @@ BREAKDOWNS = {
     "format": ("format",),
 }
 """Name in metrics.json to the columns whose equal values make a group."""
+
+_ROWS_WORTH_THREADS = 50_000
 
 
 def metrics(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
@@ -32,18 +34,21 @@ def metrics(predictions: pl.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     if predictions.is_empty():
         raise NoPredictionsError("there are no predictions to evaluate: materialise the shards and the model first")
     kinds = predictions["evidence"].unique().sort().to_list()
-    return {
-        "classes": list(CLASSES),
-        "axes": {"confusion": ["actual", "predicted"]},
-        "interval": "95 %, bootstrap over datasets and within them patients; null for a single patient",
-        "evidence": {
+    # Threads that wait for one another cost more than they save on few rows, the more so on a busy machine.
+    with threadpool_limits(1 if len(predictions) < _ROWS_WORTH_THREADS else None, user_api="blas"):
+        by_kind = {
             kind: {
                 split: split_metrics(rows, seed=seed)
                 for split in SPLITS
                 if len(rows := predictions.filter((pl.col("evidence") == kind) & (pl.col("split") == split)))
             }
             for kind in kinds
-        },
+        }
+    return {
+        "classes": list(CLASSES),
+        "axes": {"confusion": ["actual", "predicted"]},
+        "interval": "95 %, bootstrap over datasets and within them patients; null for a single patient",
+        "evidence": by_kind,
     }
 
 
@@ -127,13 +132,18 @@ def _around(limits: list[float] | None, area: float | None, rough: float | None)
 
 
 def one_versus_rest_auc(predictions: pl.DataFrame) -> list[float | None]:
-    """Return the area under the ROC curve of each class against the rest; None where one side has no images."""
-    actual, scores = class_codes(predictions["actual"]), probability_array(predictions)
-    areas: list[float | None] = []
-    for i in range(len(CLASSES)):
-        of_class = actual == i
-        both = of_class.any() and not of_class.all()
-        areas.append(float(roc_auc_score(of_class, scores[:, i])) if both else None)
+    """Return the area under the ROC curve of each class against the rest; None where one side has no images.
+
+    By ranks, equal scores sharing theirs: Hanley & McNeil, "The meaning and use of the area under a ROC curve" (1982).
+    """
+    actual = class_codes(predictions["actual"])
+    own = np.bincount(actual, minlength=len(CLASSES))
+    others = len(actual) - own
+    areas: list[float | None] = [None] * len(CLASSES)
+    for i in np.flatnonzero((own > 0) & (others > 0)):
+        ranks = predictions[PROBABILITIES[i]].rank("average").to_numpy()
+        above = ranks[actual == i].sum() - own[i] * (own[i] + 1) / 2
+        areas[i] = float(above / (own[i] * others[i]))
     return areas
 
 

@@ -50,7 +50,9 @@ class Tally:
     def intervals(self, seed: int) -> dict[str, list]:
         """Return the 95 % limits of each entry of `values`: [low, high], None where they cannot be known."""
         own_seed = [seed, zlib.crc32(repr(self.group).encode())]  # a new group leaves the others' limits as they were
-        return _named(bootstrap(self.counts, self.dataset_codes, _stacked, seed=own_seed))
+        one_class = (confusion(self.sums).sum(axis=-1) > 0).sum() == 1  # so that there is no area under any curve
+        counts = self.counts[:, :_CONFIDENCE] if one_class else self.counts
+        return _named(bootstrap(counts, self.dataset_codes, _stacked, seed=own_seed))
 
     def values(self) -> dict[str, list]:
         """Return `SINGLE`, named alone, and `BY_CLASS`, each name with '_by_class'; AUC is that of the histograms."""
@@ -121,7 +123,9 @@ def _sum_by(
 
 def _stacked(sums: np.ndarray) -> np.ndarray:
     """Every rate of sums (B, K) as columns (B, 4 + 4 · 4), in the order of `SINGLE` and `BY_CLASS`."""
-    matrix, areas = confusion(sums), rates.area_under_curve(_histograms(sums))
+    matrix = confusion(sums)
+    has_scores = sums.shape[-1] > _CONFIDENCE
+    areas = rates.area_under_curve(_histograms(sums)) if has_scores else np.full((len(sums), rates.N), np.nan)
     single = [
         rates.accuracy(matrix),
         rates.balanced_accuracy(matrix),
