@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from modality_assets.defs.training import describe_trial, images_of, shard_hashes
+from modality_assets.defs.training import describe_trial, images_of, reader_of, shard_hashes
 from modality_assets.defs.workspace import Workspace
-from modality_assets.manifest import write_json
+from modality_assets.manifest import whole, write_json
 from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
-from modality_assets.shards.reader import ShardReader
+from modality_assets.shards.index import read_index
 from modality_assets.studies import NOTHING, BaselineTrial, ProbeTrial
 
 BASELINE_VERSION = "1"
@@ -25,11 +25,12 @@ PROBE_VERSION = "1"
 
 def baseline_inputs(workspace: Workspace, trial: BaselineTrial) -> dict[str, Any]:
     """Return all that decides a baseline's report: the images, what is known of them, and the seed."""
-    shards = {split: ShardReader(workspace.layout.shards(trial.rescaling, split)) for split in SPLITS}
-    datasets = sorted({name for reader in shards.values() for name in reader.index.datasets})
+    shards = shard_hashes(workspace, trial.rescaling, SPLITS)
+    indices = [read_index(workspace.layout.shards(trial.rescaling, split)) for split in SPLITS]
+    datasets = sorted({name for index in indices for name in index.datasets})
     decoded = {name: required_manifest(workspace.layout.decoded(name), "decoded_images", name) for name in datasets}
     return {
-        "shards": shard_hashes(workspace, trial.rescaling, SPLITS),
+        "shards": shards,
         "decoded_images": {name: manifest.content_hash for name, manifest in decoded.items()},
         "baseline": trial.baseline,
         "seed": trial.seed,
@@ -45,7 +46,7 @@ def baseline_into(workspace: Workspace, trial: BaselineTrial, staged: Path, _pro
 
     splits = {}
     for split in SPLITS:
-        reader = ShardReader(workspace.layout.shards(trial.rescaling, split))
+        reader = reader_of(workspace, trial.rescaling, split)
         splits[split] = rows_of_images(reader.provenance, images_of(workspace, reader), COLUMNS)
     started = time.perf_counter()
     predictions = baseline_predictions(trial.baseline, splits, seed=trial.seed)
@@ -76,8 +77,8 @@ def probe_into(workspace: Workspace, trial: ProbeTrial, staged: Path, progress: 
     from modality_assets.learning.inference import features, load_model, untrained
 
     started = time.perf_counter()
-    model = load_model(workspace.layout.model(trial.architecture, trial.rescaling))
-    readers = [ShardReader(workspace.layout.shards(trial.rescaling, split)) for split in SPLITS]
+    model = load_model(whole(workspace.layout.model(trial.architecture, trial.rescaling)))
+    readers = [reader_of(workspace, trial.rescaling, split) for split in SPLITS]
     labels = np.concatenate([reader.labels for reader in readers]).astype(np.int64)
     datasets = np.concatenate([np.array(reader.index.datasets)[reader.dataset_codes] for reader in readers])
     patients, series = (

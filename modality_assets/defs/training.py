@@ -77,7 +77,7 @@ def train_into(
     from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
     settings = workspace.settings
-    seen, unseen = (_reader(workspace, trial.rescaling, split) for split in ("train", "validate"))
+    seen, unseen = (reader_of(workspace, trial.rescaling, split) for split in ("train", "validate"))
     config = TrainingConfig(
         architecture=trial.architecture,
         rescaling=trial.rescaling,

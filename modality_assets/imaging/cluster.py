@@ -6,6 +6,7 @@ machine of the cluster sees them under the same path.
 """
 
 import secrets
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from modality_assets.imaging.workers import Batch, Piece, shared_pool
 
 _AHEAD = 2  # batches handed out per core, so that none waits for this process
 _TRIES = 3  # of a task whose machine is lost
+_ANSWERS_WITHIN_SECONDS = 10
 
 
 class RayDecoding:
@@ -56,8 +58,11 @@ def connect(address: str) -> Any:
         raise ClusterError("a Ray cluster needs Ray: pip install 'modality-assets[ray]'") from None
     if not ray.is_initialized():
         try:
+            if ":" in address:  # Ray itself would try for minutes
+                host, port = address.removeprefix("ray://").rsplit(":", 1)
+                socket.create_connection((host, int(port)), timeout=_ANSWERS_WITHIN_SECONDS).close()
             ray.init(address=address, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ClusterError(
                 f"no Ray cluster answers at {address!r} ({error}); start one with `ray start --head`, or set "
                 "the setting 'cluster' to its address, or to null"
