@@ -7,7 +7,7 @@ machine of the cluster sees them under the same path.
 
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -26,28 +26,34 @@ class RayDecoding:
         self._ray = connect(address)
         self.workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
-    def decode(self, batches: Sequence[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+    def decode(self, batches: Iterable[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
         """Decode ``batches`` and give their records, piece by piece, in no particular order."""
         task = self._ray.remote(num_cpus=1, max_retries=_TRIES, scheduling_strategy="SPREAD")(decode_batch)
-        waiting = list(reversed(batches))
         running: list[Any] = []
         try:
-            while waiting or running:
-                while waiting and len(running) < _AHEAD * self.workers:
-                    running.append(task.remote(waiting.pop(), size, aspect))
-                finished, running = self._ray.wait(running, num_returns=1)
-                for pieces in self._ray.get(finished):
-                    yield from pieces
+            for batch in batches:
+                running.append(task.remote(batch, size, aspect))
+                if len(running) >= _AHEAD * self.workers:
+                    yield from self._next(running)
+            while running:
+                yield from self._next(running)
         finally:
             for unfinished in running:
                 self._ray.cancel(unfinished)
 
+    def _next(self, running: list[Any]) -> list[Piece]:
+        """Wait for one of the tasks ``running``, take it away, and return what it decoded."""
+        (finished,), running[:] = self._ray.wait(running, num_returns=1)
+        pieces: list[Piece] = self._ray.get(finished)
+        return pieces
+
 
 def decode_batch(batch: Batch, size: int, aspect: str) -> list[Piece]:
     """Decode one batch in this machine's contained worker; the body of a task."""
-    # A part file of this try's own: a try whose machine was lost may have left half of one.
-    own = replace(batch, part=batch.part.with_name(f"{batch.part.name}-{secrets.token_hex(4)}"))
-    return list(shared_pool(1).decode([own], size=size, aspect=aspect))
+    # Into a part file of this try's own: a machine that was given up may still be writing to the one before.
+    batch.part.unlink(missing_ok=True)
+    part = batch.part.with_name(f"{batch.files[0].number:09d}-{secrets.token_hex(4)}")
+    return list(shared_pool(1).decode([replace(batch, part=part)], size=size, aspect=aspect))
 
 
 def connect(address: str) -> Any:
