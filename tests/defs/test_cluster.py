@@ -70,19 +70,21 @@ def pictures(tmp_path) -> Path:
 def cluster():
     """The address of a cluster of two nodes of one core each."""
     # Ray's sockets have long names; the folder of a test's own would be too long for the kernel.
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as temporary:
-        program = subprocess.Popen(
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as temporary,
+        subprocess.Popen(
             [sys.executable, Path(__file__).with_name("ray_cluster.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | ENVIRONMENT | {"RAY_TMPDIR": temporary},
             text=True,
-        )
+        ) as program,
+    ):
         address = program.stdout.readline().strip()
         assert address.startswith("127.0.0.1:"), "the cluster did not start"
         yield address
-        program.communicate(timeout=60)
-        assert program.returncode == 0
+        program.stdin.close()
+        assert program.wait(60) == 0
 
 
 def modality(*arguments, cwd, **settings) -> None:
