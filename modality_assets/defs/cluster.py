@@ -9,6 +9,15 @@ from modality_assets.defs.processes import process_tag
 from modality_assets.defs.workspace import Workspace
 from modality_assets.imaging.errors import ClusterError
 
+PARTITIONED = (
+    "source_files",
+    "decoded_images",
+    "rescaled_shards",
+    "trained_model",
+    "evaluation_report",
+    "study_trial",
+)
+
 PARTITIONS_AT_ONCE = 16
 """Runs that a command has going at a time on a cluster; the pools of the instance may let fewer work."""
 
@@ -25,6 +34,18 @@ def executor_for(workspace: Workspace) -> dg.ExecutorDefinition:
     environment = {"MODALITY_ARCHIVE": _absolute(workspace.archive), "MODALITY_DATA": str(workspace.layout.root)}
     variables = [f"{name}={value}" for name, value in environment.items()]
     return ray_executor.configured({"ray": {"address": address, "env_vars": variables}}, name="ray")
+
+
+def job_name(asset: str) -> str:
+    """Return the name of the job that materialises partitions of ``asset`` on the cluster."""
+    return f"{asset}_on_cluster"
+
+
+def jobs_for(workspace: Workspace) -> list[Any]:
+    """Return a job for each partitioned asset, which a machine can load by name; none where there is no cluster."""
+    if workspace.settings.cluster is None:
+        return []
+    return [dg.define_asset_job(job_name(asset), selection=[asset]) for asset in PARTITIONED]
 
 
 def asks(*, cores: int, gpus: bool = False) -> dict[str, Any]:
@@ -45,9 +66,8 @@ def execute_on_cluster(
     """Materialise one partition in a run whose step is a job of the cluster."""
     moved = workspace.model_copy(update={"archive": _absolute(workspace.archive)})
     return dg.execute_job(
-        dg.build_reconstructable_job("modality_assets.definitions", "asset_job"),
+        dg.build_reconstructable_job("modality_assets.definitions", "cluster_job", reconstructable_args=(asset,)),
         instance,
-        asset_selection=[dg.AssetKey(asset)],
         raise_on_error=False,
         tags={**process_tag(), **_partition_tags(definitions, asset, key)},
         run_config={"resources": {"workspace": {"config": moved.model_dump()}}},
