@@ -22,6 +22,7 @@ from modality_assets.modality import CLASSES, SPLITS
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # the switch by which Ray's nodes stay on loopback
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # jobs of dagster-ray look for `dagster`
     "OMP_NUM_THREADS": "1",  # another number of threads would give weights that differ in the last bits
 }
 SETTINGS = {
