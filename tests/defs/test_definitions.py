@@ -90,4 +90,4 @@ def test_the_trials_of_every_study_can_be_launched():
 def test_there_are_one_schedule_and_two_sensors():
     repository = defs.get_repository_def()
     assert [schedule.name for schedule in repository.schedule_defs] == ["daily_refresh"]
-    assert [sensor.name for sensor in repository.sensor_defs] == ["archive_releases", "alerts"]
+    assert {sensor.name for sensor in repository.sensor_defs} == {"archive_releases", "alerts"}
