@@ -139,7 +139,7 @@ def _shards(files: list[Path], into: Path, size: int, workers: int = 1) -> dict[
         _publish(decoded, _decode_into(chosen, decoded, size, pool))
         shards.mkdir()
         options: dict[str, Any] = {"split": "train", "rescaling": "image_range", "seed": 0, "caps": {}}
-        index = write_shards([decoded], shards, workers=workers, **options)
+        index = write_shards([decoded], shards, **options)
         _publish(shards, {file.name: file.sha256 for file in (*index.files, *index.arrays)})
 
     with DecodingPool(workers) as pool:

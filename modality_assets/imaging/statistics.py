@@ -73,5 +73,5 @@ def _percentiles(values: np.ndarray, offset: float, padding: tuple[float, float]
         kept = grid[(grid < padding[0] - offset) | (grid > padding[1] - offset)]
         grid = kept if kept.size else grid
     places = tuple(round(share * (grid.size - 1)) for share in (LOW_PERCENTILE, HIGH_PERCENTILE))
-    ordered = np.partition(grid, places)
+    ordered = np.sort(grid)  # faster than np.partition here: it does not branch
     return float(ordered[places[0]]) + offset, float(ordered[places[1]]) + offset

@@ -7,6 +7,7 @@ gone, the kernel ends the worker, even in the middle of a native decoder that ne
 """
 
 import fcntl
+import gc
 import importlib
 import json
 import logging
@@ -45,6 +46,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
     _limit_memory(options["memory_limit"])
+    gc.freeze()  # what was imported is never garbage
     heartbeat = mmap.mmap(options["heartbeat"], HEARTBEAT.size)
     _send(answers, ['{"ready": true}'])
     for line in sys.stdin:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modality_assets.shards.codec import RowCodec, offsets_of
+from modality_assets.shards.direct_file import DirectFile
 
 Pixels = NDArray[np.unsignedinteger]
 
@@ -29,7 +30,7 @@ class PixelFileWriter:
     """Appends images to a new file; ``sha256`` and ``bytes`` describe it once closed."""
 
     def __init__(self, path: Path, rows: int, shape: tuple[int, int], bits: int, compression: str | None) -> None:
-        self._file = path.open("xb", buffering=0)
+        self._file = DirectFile(path)
         self._hash = hashlib.sha256()
         self._codec = RowCodec() if compression else None
         self._offsets = [0]
@@ -51,11 +52,11 @@ class PixelFileWriter:
 
     def close(self) -> None:
         """Finish the file; ValueError when the rows appended are not those announced."""
-        with self._file:
-            if self._missing:
-                raise ValueError(f"{self._file.name}: {self._missing} rows were announced and not written")
-            if self._codec is not None:
-                self._put(memoryview(np.array(self._offsets, "<u8").tobytes()))
+        if self._missing:
+            raise ValueError(f"{self._file.name}: {self._missing} rows were announced and not written")
+        if self._codec is not None:
+            self._put(memoryview(np.array(self._offsets, "<u8").tobytes()))
+        self._file.close()
 
     @property
     def sha256(self) -> str:
@@ -64,16 +65,17 @@ class PixelFileWriter:
     def _put(self, data: memoryview) -> None:
         self._hash.update(data)
         self.bytes += len(data)
-        while data:
-            data = data[self._file.write(data) :]
+        self._file.write(data)
 
     def __enter__(self) -> "PixelFileWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        self._file.close()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self._file.abandon()
 
 
 class PixelFileReader:

@@ -35,5 +35,4 @@ def write_provenance(
         # mapped anew for each dataset: pages of earlier ones belong to the kernel again, not to this process
         written = np.load(staged / PROVENANCE, mmap_mode="r+", allow_pickle=False)
         written[places] = texts[row[places]]
-        written.flush()
         del written

@@ -10,7 +10,6 @@ shards (the same split under another rescaling, or before a dataset was added) i
 SHA-256 has been checked, in place of being written again.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -20,6 +19,7 @@ import numpy as np
 
 from modality_assets import __version__
 from modality_assets.imaging.rescaling import rescale_affine
+from modality_assets.imaging.workers import available_cores
 from modality_assets.manifest import sha256_of, write_json
 from modality_assets.modality import CLASSES
 from modality_assets.progress import SILENT, Progress
@@ -67,7 +67,7 @@ def write_shards(
         compress: for cold storage, `codec`; otherwise memory-mappable.
         bits: 16 stores q, 8 stores round(q / 257).
         reuse: folders of earlier shards whose files may be linked where they hold the same images.
-        workers: threads; by default one per core, four at most. The result is the same.
+        workers: threads; by default two per core, eight at most, as each waits for the disk. The result is the same.
         file_bytes: most raw bytes in a file, on average.
         rescale: ``(rescaling, row of images.parquet) -> (scale, offset, clip)``.
 
@@ -179,7 +179,7 @@ def _write_pixels(
     earlier = _earlier_files(reuse)
     with (
         progress.task("Writing shards", total=sum(len(plan.source) for plan in plans), unit="images") as task,
-        ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(workers or min(8, 2 * available_cores())) as pool,
     ):
 
         def write(plan: PixelPlan) -> tuple[ShardFile, Moments]:

@@ -7,6 +7,8 @@ well-formed raises `NotPlain`, and the caller reads it with pydicom, which also 
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,6 @@ _MAX_DEPTH = 16
 _explicit_element = struct.Struct("<L2sH").unpack_from
 _implicit_element = struct.Struct("<LL").unpack_from
 _uint32 = struct.Struct("<L").unpack_from
-_uint16 = struct.Struct("<H").unpack_from
 
 
 def _key(group: int, element: int) -> int:
@@ -87,33 +88,41 @@ def _read_header(data: bytes) -> tuple[DicomHeader, int]:
     if syntax not in (_EXPLICIT, _IMPLICIT):
         raise NotPlain
     found = _walk(data, position, syntax == _EXPLICIT)
+    values = {key: data[start : start + length] for key, (start, length) in found.items() if key != _PIXELS}
+    instance_uid = _text(values.pop(_INSTANCE_UID, None))
+    # the slices of a series say the same of themselves, but for their name
+    header = replace(_header_of(syntax, tuple(values.items())), instance_uid=instance_uid)
+    start, length = found[_PIXELS]
+    expected = header.frames * header.rows * header.columns * (header.bits_allocated // 8)
+    if not expected <= length <= expected + 1:  # one byte makes an odd length even
+        raise NotPlain
+    return header, start
+
+
+@lru_cache(maxsize=256)
+def _header_of(syntax: bytes, items: tuple[tuple[int, bytes], ...]) -> DicomHeader:
+    values = dict(items)
 
     def text(key: int) -> str | None:
-        place = found.get(key)
-        if place is None:
-            return None
-        return data[place[0] : place[0] + place[1]].split(b"\\", 1)[0].strip(b" \x00").decode("ascii") or None
+        return _text(values.get(key))
 
     def numbers(key: int) -> list[float]:
-        place = found.get(key)
-        return (
-            [float(part) for part in data[place[0] : place[0] + place[1]].strip(b" \x00").split(b"\\")] if place else []
-        )
+        value = values.get(key)
+        return [] if value is None else [float(part) for part in value.strip(b" \x00").split(b"\\")]
 
     def number(key: int) -> float | None:
         value = text(key)
         return None if value is None else _finite(float(value))
 
     def integer(key: int) -> int:
-        start, length = found[key]
-        if length != 2:
+        if len(values[key]) != 2:
             raise NotPlain
-        return int(_uint16(data, start)[0])
+        return int.from_bytes(values[key], "little")
 
     signed = integer(_SIGNED) == 1
 
     def padding(key: int) -> int | None:
-        if key not in found:
+        if key not in values:
             return None
         value = integer(key)
         return value - 0x10000 if signed and value >= 0x8000 else value
@@ -142,21 +151,20 @@ def _read_header(data: bytes) -> tuple[DicomHeader, int]:
         padding_limit=padding(_PADDING_LIMIT),
         spacing=(_finite(spacing[0]), _finite(spacing[1])) if spacing else None,
         window=None if center is None or width is None else (center, width),
-        instance_uid=text(_INSTANCE_UID),
         series_uid=text(_SERIES_UID),
         transfer_syntax_uid=syntax.decode(),
     )
-    start, length = found[_PIXELS]
     if (
         header.samples != 1
         or header.photometric not in ("MONOCHROME1", "MONOCHROME2")
         or header.bits_allocated not in (8, 16)
     ):
         raise NotPlain
-    expected = header.frames * header.rows * header.columns * (header.bits_allocated // 8)
-    if not expected <= length <= expected + 1:  # one byte makes an odd length even
-        raise NotPlain
-    return header, start
+    return header
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.split(b"\\", 1)[0].strip(b" \x00").decode("ascii") or None
 
 
 def _file_meta(data: bytes) -> tuple[bytes, int]:
