@@ -169,6 +169,18 @@ def plan(
 @main.command()
 @_archive
 @_data
+@click.option("--port", default=DASHBOARD_PORT, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="the address to serve on")
+def dashboard(archive: str, data: str | None, port: int, host: str) -> None:
+    """Serve the dashboard alone, as one process of a service, until it is stopped."""
+    _use(archive, data)
+    command = dashboard_command(port, host)
+    os.execv(command[0], command)
+
+
+@main.command()
+@_archive
+@_data
 @_storage
 @click.option("--serve", type=int, help="serve the page at /health on this port, until Ctrl-C")
 @click.option("--host", default="127.0.0.1", show_default=True, help="the address to serve on")

@@ -31,14 +31,14 @@ def dagster_command(port: int) -> list[str]:
     return [sys.executable, "-m", "dagster", "dev", *options]
 
 
-def dashboard_command(port: int) -> list[str]:
+def dashboard_command(port: int, host: str = _LOOPBACK) -> list[str]:
     """Return the command that starts the dashboard."""
     spec = importlib.util.find_spec("dashboard")
     assert spec is not None
     assert spec.submodule_search_locations is not None
     app = Path(next(iter(spec.submodule_search_locations))) / "server.py"
     options = {
-        "server.address": _LOOPBACK,
+        "server.address": host,
         "server.port": str(port),
         "server.headless": "true",
         "browser.gatherUsageStats": "false",
