@@ -8,6 +8,7 @@ its manifest. Standard library only, so that bare training machines can read man
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -242,22 +243,28 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def staging(final: Path) -> Iterator[Path]:
+def staging(final: Path, *, swept: bool = False) -> Iterator[Path]:
     """Give an empty folder beside ``final`` to build in; remove it afterwards if it is still there.
 
-    Folders left by processes that are gone are removed first, so a killed run costs no space twice.
+    Folders left by processes that are gone are removed first, so a killed run costs no space twice; ``swept``
+    says that `remove_left_overs` did so for all that lies beside ``final``, which may be many.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f"{_STAGING}{final.name}."
-    for left in final.parent.glob(f"{prefix}*"):
-        if left_over(left):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = final.parent / f"{prefix}{os.getpid()}-{secrets.token_hex(4)}"
+    if not swept:
+        remove_left_overs(final.parent, final.name)
+    folder = final.parent / f"{_STAGING}{final.name}.{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_left_overs(folder: Path, name: str | None = None) -> None:
+    """Remove the staging folders in ``folder``, all or those of the result ``name``, whose processes are gone."""
+    for left in folder.glob(f"{_STAGING}*" if name is None else f"{_STAGING}{name}.*"):
+        if left_over(left):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def left_over(staged: Path) -> bool:
@@ -275,13 +282,20 @@ def remove_result(folder: Path) -> None:
 
 
 def publish_folder(staged: Path, final: Path, manifest: Manifest) -> None:
-    """Make ``staged`` the folder ``final`` in one step; what was there before is gone afterwards."""
+    """Make ``staged`` the folder ``final`` in one step; what was there before is gone afterwards.
+
+    Of several processes that publish at once, one wins, and its folder is whole.
+    """
     if origins and (origin := origin_of(final)) is not None:
         origin.publish(staged, final, manifest, MANIFEST)
     write_json(staged / MANIFEST, asdict(manifest))
-    if not final.exists():
+    try:
         os.rename(staged, final)
-    elif not _exchange(staged, final):
+        return
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            raise
+    if not _exchange(staged, final):
         old = staged.with_name(staged.name + ".old")
         os.rename(final, old)
         os.rename(staged, final)

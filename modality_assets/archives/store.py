@@ -26,7 +26,15 @@ from modality_assets.archives.fetch_plan import FetchPlan, free_bytes, plan_rows
 from modality_assets.archives.http import PATIENT, Patience
 from modality_assets.archives.verify import verified_manifest
 from modality_assets.layout import UnsafeNameError, check_uid
-from modality_assets.manifest import MANIFEST, damaged_files, digest, publish_folder, read_manifest, staging
+from modality_assets.manifest import (
+    MANIFEST,
+    damaged_files,
+    digest,
+    publish_folder,
+    read_manifest,
+    remove_left_overs,
+    staging,
+)
 from modality_assets.progress import SILENT, Progress, Task
 
 CODE_VERSION = "1"
@@ -87,6 +95,7 @@ def fetch_dataset(
     """
     started = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
+    remove_left_overs(folder)
     wanted = rows.unique("series_uid", keep="first", maintain_order=True).to_dicts()
     dataset = str(wanted[0]["dataset"]) if wanted else folder.name
     content = _present(wanted, folder, workers, progress)
@@ -167,7 +176,7 @@ def fetch_one(
 
         started = time.perf_counter()
         try:
-            with staging(final) as staged:
+            with staging(final, swept=True) as staged:
                 delivery = archive.fetch_series(row, staged, count)
                 manifest = verified_manifest(
                     staged,
