@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -113,11 +114,18 @@ def run(archive: str, data: str | None, config: Path | None, select: str) -> Non
 @_storage
 @click.option("--dagster-port", default=DAGSTER_PORT, show_default=True)
 @click.option("--dashboard-port", default=DASHBOARD_PORT, show_default=True)
-def ui(archive: str, data: str | None, dagster_port: int, dashboard_port: int) -> None:
+@click.option(
+    "--follow/--no-follow",
+    default=None,
+    help="fetch and train by itself what the archive's releases bring; by default for the embedded archive only",
+)
+def ui(archive: str, data: str | None, dagster_port: int, dashboard_port: int, follow: bool | None) -> None:
     """Start the Dagster UI and the dashboard on loopback, until Ctrl-C."""
     from modality_assets.defs.instance import fail_dead_runs, open_instance
 
     layout = _use(archive, data)
+    follows = archive == "replica" if follow is None else follow
+    os.environ["MODALITY_FOLLOW"] = "1" if follows else ""
     check_ports([dagster_port, dashboard_port])
     with open_instance(layout) as instance:
         fail_dead_runs(instance)
@@ -129,6 +137,9 @@ def ui(archive: str, data: str | None, dagster_port: int, dashboard_port: int) -
         )
     console.print(f"Dagster UI  http://127.0.0.1:{dagster_port}")
     console.print(f"dashboard   http://127.0.0.1:{dashboard_port}")
+    console.print(
+        "The releases of the archive are followed." if follows else "The archive is not followed: --follow does that."
+    )
     console.print("Both are up in about ten seconds. Ctrl-C stops both.")
     run_together(commands, layout.root / "ui.log")
 
@@ -373,6 +384,32 @@ def export(model: Path, out: Path) -> None:
 
     export_model(model, out)
     console.print(f"{out}: {out.stat().st_size / 1e6:.1f} MB", highlight=False, soft_wrap=True)
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="an empty folder to work in; by default a temporary one")
+@click.option("--last", type=click.IntRange(1), help="stop after this release; by default after the newest")
+def replay(data: Path | None, last: int | None) -> None:
+    """Replay the releases of IDC through catalogue, cohort, plan and sensor, and print what each made it ask for.
+
+    No image is fetched. Ends with code 1 where a dataset moved, or more or less was asked for than changed.
+    """
+    import polars as pl
+
+    _quiet_dagster()
+    from modality_assets.defs.replay import replay_idc
+
+    with progress_bars() as progress, tempfile.TemporaryDirectory() as folder:
+        table = replay_idc(data or Path(folder), last=last, progress=progress)
+    print_table("releases of the Imaging Data Commons", table)
+    totals = table.select(pl.col("asked", "changed", "moved", "seconds").sum()).row(0, named=True)
+    console.print(
+        f"{totals['asked']} partitions asked for, {totals['changed']} new or changed by the locks of the cohorts, "
+        f"{totals['moved']} datasets moved; {totals['seconds']:.0f} s",
+        highlight=False,
+    )
+    if totals["moved"] or not table["agree"].all():
+        sys.exit(1)
 
 
 @main.command()

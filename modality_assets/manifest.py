@@ -305,16 +305,38 @@ def publish_folder(staged: Path, final: Path, manifest: Manifest) -> None:
 def publish_files(staged: Path, folder: Path, manifest: Manifest, name: str = MANIFEST) -> None:
     """Move each staged file into ``folder`` by rename, the manifest last.
 
-    For folders that hold more than this one result. Killed half-way, the manifest that is still there
-    lists other lengths or hashes than the files have, and the result counts as not made.
+    For folders that hold more than this one result. The manifest of what was there goes first: killed
+    half-way, the result counts as not made, and no reader takes old files and new ones for one result.
     """
     if origins and (origin := origin_of(folder)) is not None:
         origin.publish(staged, folder, manifest, name)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).unlink(missing_ok=True)
     for file in manifest.files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged / file, folder / file)
     write_bytes(folder / name, json_bytes(asdict(manifest)))
+
+
+def copy_result(source: Path, final: Path) -> None:
+    """Make ``final`` a copy of the complete result in ``source``, in one step, by hard links where they can be.
+
+    Does nothing where ``final`` is that result already. Files that are no part of the result stay behind.
+    """
+    manifest = read_manifest(source)
+    if manifest is None:
+        raise FileNotFoundError(f"{source}: there is no complete result to copy")
+    there = read_manifest(final)
+    if there is not None and there == manifest:
+        return
+    with staging(final) as staged:
+        for name in manifest.files:
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source / name, staged / name)
+            except OSError:
+                shutil.copy2(source / name, staged / name)
+        publish_folder(staged, final, manifest)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -38,6 +38,7 @@ from modality_assets.settings import Settings
 CATALOGUE_VERSION = "1"
 COHORT_VERSION = "1"
 SPLIT_VERSION = "1"
+SOURCE_VERSION = "1"
 
 PUBLISHED = "published"
 _WITHOUT = "without-"
@@ -114,6 +115,19 @@ def build_cohort(layout: DataLayout, settings: Settings, staged: Path) -> Counts
         "gigabytes": round(float(chosen["size_bytes"].sum()) / 1e9, 3),
         "synthetic": catalogue.counts["synthetic"],
     }
+
+
+def source_result(layout: DataLayout, dataset: str, chosen: pl.DataFrame) -> Result:
+    """Return what the source files of one dataset would be made from now; ``chosen`` are its rows of the cohort."""
+    facts = ("series_uid", "archive_ref", "instances", "size_bytes", "revised_release")
+    inputs = {"series": chosen.sort("series_uid").select(facts).rows()}
+    return Result("source_files", dataset, layout.source_files(dataset), inputs, SOURCE_VERSION)
+
+
+def retired_datasets(layout: DataLayout) -> list[str]:
+    """Return the datasets that are kept on disk, and that the cohort no longer has; sorted."""
+    there = {folder.name for folder in (*layout.source_folders, *layout.decoded_folders)}
+    return sorted(there - set(pl.read_parquet(layout.cohort_table, columns=["dataset"])["dataset"].unique()))
 
 
 def split_result(layout: DataLayout, settings: Settings, *, beside: bool = False) -> Result:

@@ -80,6 +80,23 @@ class Settings(BaseModel):
     study_recipes: tuple[str, ...] = Field(("dissertation", "robust"), description="the recipes of the recipe study")
     study_seeds: tuple[int, ...] = Field((0, 1, 2), description="the seeds of the recipe study")
 
+    # refresh: what follows a release of the archive by itself
+    look_every_minutes: float = Field(15, gt=0, description="how often the archive is asked for its version")
+    runs_in_flight: int = Field(8, ge=1, description="most runs asked for and not yet done")
+    attempts: int = Field(3, ge=1, description="how often a run that fails is tried before it is set aside")
+    retry_after_seconds: float = Field(60, ge=0, description="pause before the second attempt; doubled for each other")
+    retrain: Literal["never", "on_release", "on_schedule"] = Field(
+        "never", description="when models whose images changed are trained again; 'never' marks them stale"
+    )
+    retrain_from: Literal["previous", "scratch"] = Field("scratch", description="the weights that retraining starts at")
+    retrain_schedule: str = Field("0 6 * * 6", description="cron (UTC) of the retraining 'on_schedule'")
+    promotion_margin: float = Field(
+        0.0,
+        ge=-1,
+        le=1,
+        description="a new model replaces the old one if it is better by this, in balanced accuracy on validate",
+    )
+
     def with_changes(self, changes: dict[str, Any]) -> "Settings":
         """Return a copy with ``changes``, checked; raise `SettingsError` naming what is wrong."""
         return _checked(self.model_dump() | changes, "the settings given")
@@ -90,6 +107,9 @@ DEMO = Settings(
     architectures=("resnet18", "mnasnet1_0"),
     rescalings=("image_range", "dtype_range"),
     recipe="quick",
+    look_every_minutes=0.25,
+    retry_after_seconds=15,
+    retrain="on_release",
 )
 """Small enough for two cores without a GPU; everything else as in a full-size study."""
 

@@ -15,9 +15,11 @@ from modality_assets.catalogue.split.audit import AUDITS, HARD_CHECKS
 from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.evaluation.predictions import PROBABILITIES
+from modality_assets.evaluation.promotion import Promotion, read_promotion
 from modality_assets.manifest import read_manifest
 from modality_assets.modality import CLASSES, SPLITS
 from modality_assets.planning import audit
+from modality_assets.refresh.record import read_set_aside
 from modality_assets.results import complete
 from modality_assets.studies import BASELINES
 
@@ -74,6 +76,21 @@ def quarantine_is_below_the_stated_share(workspace: Workspace) -> dg.AssetCheckR
 
 
 @dg.asset_check(asset="rescaled_shards")
+def no_dataset_is_set_aside(workspace: Workspace) -> dg.AssetCheckResult:
+    """No dataset is left out because every attempt to fetch or decode it failed."""
+    aside = read_set_aside(workspace.layout)
+    rows = [
+        {"dataset": name, "attempts": one.attempts, "since": one.since_utc, "error": one.error}
+        for name, one in aside.items()
+    ]
+    return dg.AssetCheckResult(
+        passed=not aside,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"set_aside": sorted(aside), "reasons": markdown_table(pl.DataFrame(rows))},
+    )
+
+
+@dg.asset_check(asset="rescaled_shards")
 def no_image_lies_in_two_splits(workspace: Workspace) -> dg.AssetCheckResult:
     """No dataset has images in the shards of more than one split."""
     places: dict[str, set[str]] = {}
@@ -99,6 +116,28 @@ def weights_are_finite(workspace: Workspace) -> dg.AssetCheckResult:
         except DamagedModelError as error:
             bad[str(folder)] = str(error)
     return dg.AssetCheckResult(passed=not bad, metadata={"models": len(folders), "not_finite": bad})
+
+
+@dg.asset_check(asset="trained_model")
+def retrained_models_are_promoted(workspace: Workspace) -> dg.AssetCheckResult:
+    """Each model trained on the shards of now was no worse, by the margin stated, than the one before it."""
+    rows = []
+    for folder in complete(workspace.layout.model_folders):
+        decision = _last_decision(workspace, *folder.parts[-2:])
+        if decision is not None:
+            facts = {"metric": decision.metric, "before": decision.before, "after": decision.after}
+            facts |= {"margin": decision.margin, "promoted": decision.promoted, "decided": decision.decided_utc}
+            rows.append({"model": "|".join(folder.parts[-2:]), **facts})
+    kept = [row["model"] for row in rows if not row["promoted"]]
+    return dg.AssetCheckResult(
+        passed=not kept,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "margin": workspace.settings.promotion_margin,
+            "older_kept_as_the_better": kept,
+            "decisions": markdown_table(pl.DataFrame(rows)),
+        },
+    )
 
 
 @dg.asset_check(asset="evaluation_report")
@@ -149,6 +188,12 @@ def beats_trivial_baselines(workspace: Workspace) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"test": markdown_table(table.sort("margin"))},
     )
+
+
+def _last_decision(workspace: Workspace, architecture: str, rescaling: str) -> Promotion | None:
+    versions = workspace.layout.root / "versions" / architecture / rescaling
+    decisions = [read_promotion(folder) for folder in versions.glob("*")]
+    return max((one for one in decisions if one is not None), key=lambda one: one.decided_utc, default=None)
 
 
 def _classes(path: Path) -> list[str]:

@@ -15,6 +15,7 @@ from modality_assets.defs.results import progress_of
 from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import whole
 from modality_assets.modality import SPLITS
+from modality_assets.planning import retired_datasets
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
 from modality_assets.settings import SettingsError
@@ -59,24 +60,32 @@ def evaluation_inputs(workspace: Workspace, rescaling: str) -> dict[str, Any]:
     """Return what a report depends on besides its model."""
     return {
         "shards": shard_hashes(workspace, rescaling, SPLITS),
+        "retired": retired_datasets(workspace.layout),
         "seed": workspace.settings.seed,
         "version": EVALUATION_VERSION,
     }
 
 
 def train_into(
-    context: dg.AssetExecutionContext, workspace: Workspace, trial: TrainingTrial, folder: Path, staged: Path
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    trial: TrainingTrial,
+    folder: Path,
+    staged: Path,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``.
 
-    With the network go its calibration, fitted on validate, and the model of native intensities.
+    ``start`` is a model whose weights are the first ones; without it they are random. With the network go its
+    calibration, fitted on validate, and the model of native intensities.
     """
     from modality_assets.learning.inference import load_model, predict
-    from modality_assets.learning.model_files import write_model
+    from modality_assets.learning.model_files import WEIGHTS, write_model
     from modality_assets.learning.run import TrainingConfig
     from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
     settings = workspace.settings
+    started_from = start and required_manifest(start, "trained_model").content_hash[:16]
     seen, unseen = (reader_of(workspace, trial.rescaling, split) for split in ("train", "validate"))
     config = TrainingConfig(
         architecture=trial.architecture,
@@ -85,7 +94,12 @@ def train_into(
         seed=trial.seed,
         epochs=settings.epochs,
         plan=settings.plan,
-        extra={"aspect": settings.aspect, "licences": _licences(images_of(workspace, seen))},
+        pretrained=start and start / WEIGHTS,
+        extra={
+            "aspect": settings.aspect,
+            "licences": _licences(images_of(workspace, seen)),
+            "started_from": started_from,
+        },
     )
     progress = progress_of(context)
     write_model(_train(context, workspace, config, seen, unseen, folder), staged)
@@ -106,6 +120,7 @@ def train_into(
         "validate_accuracy": last["validate_accuracy"],
         "train_seconds": float(history["seconds"].sum()),
         "calibration": fitted,
+        "started_from": started_from,
     }
 
 
@@ -186,6 +201,7 @@ def describe_trial(
         "recipe": recipe,
         "plan": workspace.settings.plan,
         "seed": trial.seed,
+        "retired_datasets": retired_datasets(workspace.layout),
     }
 
 

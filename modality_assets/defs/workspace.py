@@ -56,9 +56,14 @@ class Workspace(dg.ConfigurableResource):
     @contextmanager
     def hold_archive(self, progress: Progress = SILENT) -> Iterator[None]:
         """Keep one connection open until the end of the block, for every run of this process."""
-        with self.open_archive(progress) as archive:
-            held = _held_archive.set((self.archive, archive))
-            try:
-                yield
-            finally:
-                _held_archive.reset(held)
+        with self.open_archive(progress) as archive, self.holding(archive):
+            yield
+
+    @contextmanager
+    def holding(self, archive: Archive) -> Iterator[None]:
+        """Use ``archive``, which is open, for every run of this process until the end of the block."""
+        held = _held_archive.set((self.archive, archive))
+        try:
+            yield
+        finally:
+            _held_archive.reset(held)

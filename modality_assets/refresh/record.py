@@ -56,10 +56,11 @@ class DatasetRow:
 
 @dataclass(frozen=True)
 class WorkRow:
-    """One run that the refresh needed: a job for one partition ('' where it has none)."""
+    """One run that the refresh needed: a job for one partition ('' where it has none), on inputs of this hash."""
 
     job: str
     partition: str
+    input_hash: str
     state: WorkState
     attempts: int = 0
     run_id: str | None = None

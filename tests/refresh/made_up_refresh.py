@@ -22,9 +22,9 @@ def made_up_refresh(number: int = 2, **changes) -> Refresh:
         ),
         "retired": ("chest", "digit"),
         "work": (
-            WorkRow("refresh_catalogue", "", "done", 1, "r1"),
-            WorkRow("fetch_dataset", "ankle", "done", 2, "r3"),
-            WorkRow("fetch_dataset", "brain", "set aside", 3, "r6", "DeliveryError: half a zip"),
+            WorkRow("rewrite_shards", "image_range|train", "4" * 64, "done", 1, "r1"),
+            WorkRow("fetch_dataset", "ankle", "1" * 64, "done", 2, "r3"),
+            WorkRow("fetch_dataset", "brain", "2" * 64, "set aside", 3, "r6", "DeliveryError: half a zip"),
         ),
         "splits": (
             SplitRow("image_range", "train", "d" * 64, "e" * 64),

@@ -15,6 +15,7 @@ from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import Manifest, manifest_on_disk, sound_manifest, whole
 from modality_assets.modality import CLASSES
 from modality_assets.progress import Progress
+from modality_assets.refresh.record import read_set_aside
 from modality_assets.results import Built, MissingInputError, Result, complete, required_manifest
 from modality_assets.shards.reader import ShardReader
 from modality_assets.shards.writer import write_shards
@@ -23,12 +24,16 @@ CODE_VERSION = "1"
 
 
 def required_datasets(workspace: Workspace, split: str) -> list[str]:
-    """Return the plan's datasets of a split, less the retired and less those excluded with a reason."""
+    """Return the plan's datasets of a split, less the retired, those excluded with a reason, and those set aside.
+
+    A dataset set aside by a refresh, as no attempt at it went well, still counts where it was decoded before.
+    """
     layout = workspace.layout
     required_manifest(layout.split(), "split_plan")
     planned = pl.read_parquet(layout.split_table()).filter(split=split)["dataset"].to_list()
     in_cohort = set(pl.scan_parquet(layout.cohort_table).select("dataset").unique().collect()["dataset"])
-    return sorted(dataset for dataset in planned if dataset in in_cohort and dataset not in workspace.settings.excluded)
+    aside = {dataset for dataset in read_set_aside(layout) if read_manifest(layout.decoded(dataset)) is None}
+    return sorted(set(planned) & in_cohort - set(workspace.settings.excluded) - aside)
 
 
 def decoded_manifests(workspace: Workspace, split: str) -> dict[str, Manifest]:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from modality_assets import planning
 from modality_assets.archives.store import FetchReport, fetch_dataset
 from modality_assets.defs.cluster import asks
 from modality_assets.defs.partitions import dataset_partitions
@@ -15,8 +16,6 @@ from modality_assets.defs.tables import markdown_table
 from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import MANIFEST, Manifest, digest, whole, write_json
 from modality_assets.results import Result, required_manifest
-
-CODE_VERSION = "1"
 
 
 def chosen_series(workspace: Workspace, dataset: str) -> pl.DataFrame:
@@ -31,9 +30,7 @@ def chosen_series(workspace: Workspace, dataset: str) -> pl.DataFrame:
 
 
 def source_result(workspace: Workspace, dataset: str) -> Result:
-    chosen = chosen_series(workspace, dataset)
-    inputs = {"series": chosen.select("series_uid", "archive_ref", "instances", "size_bytes", "revised_release").rows()}
-    return Result("source_files", dataset, workspace.layout.source_files(dataset), inputs, CODE_VERSION)
+    return planning.source_result(workspace.layout, dataset, chosen_series(workspace, dataset))
 
 
 def _manifest(result: Result, report: FetchReport, run_id: str) -> Manifest:
@@ -68,7 +65,7 @@ def _manifest(result: Result, report: FetchReport, run_id: str) -> Manifest:
     kinds={"dicom"},
     deps=["cohort"],
     pool="download",
-    code_version=CODE_VERSION,
+    code_version=planning.SOURCE_VERSION,
     op_tags=asks(cores=1),
 )
 def source_files(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:

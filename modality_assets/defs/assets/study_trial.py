@@ -95,7 +95,8 @@ def _same_model(workspace: Workspace, trial: TrainingTrial) -> tuple[Path, Manif
         return None
     model = model_result(workspace, trial.architecture, trial.rescaling)
     manifest = model.fresh_manifest() if model.inputs == training_inputs(workspace, trial) else None
-    return None if manifest is None else (model.folder, manifest)
+    # One that went on from earlier weights is another training than the trial's.
+    return None if manifest is None or manifest.counts.get("started_from") else (model.folder, manifest)
 
 
 def _show(folder: Path) -> dict[str, Any]:
