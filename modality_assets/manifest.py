@@ -323,7 +323,7 @@ def copy_result(source: Path, final: Path) -> None:
 
     Does nothing where ``final`` is that result already. Files that are no part of the result stay behind.
     """
-    manifest = read_manifest(source)
+    manifest = read_manifest(whole(source))
     if manifest is None:
         raise FileNotFoundError(f"{source}: there is no complete result to copy")
     there = read_manifest(final)

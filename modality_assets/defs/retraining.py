@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 
 from modality_assets.defs.assets.evaluation_report import build_report, keep_report, report_of
 from modality_assets.defs.training import train_into
@@ -23,7 +24,7 @@ from modality_assets.evaluation.promotion import (
 from modality_assets.layout import DataLayout
 from modality_assets.manifest import Manifest, copy_result, digest, read_manifest
 from modality_assets.progress import Progress
-from modality_assets.results import Result, make, required_manifest
+from modality_assets.results import Counts, Result, make, required_manifest
 from modality_assets.studies import TrainingTrial
 
 _CHOSEN = {"seed", "epochs", "plan", "shares", "image_size", "aspect", "cohort", "caps", "policies"}
@@ -90,10 +91,20 @@ def retrain(
     decision = decide_promotion(
         old_report.folder, new_report.folder, margin=workspace.settings.promotion_margin, over=old.input_hash
     )
-    write_promotion(version, decision, change_per_dataset(then, old_report.folder, new_report.folder))
+    change = change_per_dataset(then, old_report.folder, new_report.folder)
+    made_of = {"over": old.input_hash, "reports": [old_report.input_hash, new_report.input_hash]}
+    judged = Result(
+        "promotion", result.partition, version, made_of, "1", shared=True, manifest="promotion.manifest.json"
+    )
+    make(judged, lambda staged: _write(staged, decision, change), run_id=run_id)
     if decision.promoted:
         promote(layout, trial, version)
     return decision
+
+
+def _write(staged: Path, decision: Promotion, change: pl.DataFrame) -> Counts:
+    write_promotion(staged, decision, change)
+    return {"promoted": decision.promoted, "before": decision.before, "after": decision.after}
 
 
 def promote(layout: DataLayout, trial: TrainingTrial, version: Path) -> None:

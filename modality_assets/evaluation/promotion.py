@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from modality_assets.evaluation.report import PER_DATASET, read_metrics
-from modality_assets.manifest import write_json
+from modality_assets.manifest import current, write_json
 
 PROMOTION, CHANGE = "promotion.json", "change_per_dataset.parquet"
 METRIC = "balanced accuracy on validate"
@@ -72,16 +72,16 @@ def change_per_dataset(then: Path | None, old_report: Path, new_report: Path) ->
     return joined.select(*_KEY, *figures).sort("difference", *_KEY, nulls_last=True)
 
 
-def write_promotion(folder: Path, promotion: Promotion, change: pl.DataFrame) -> None:
-    """Write the decision beside the new model, the table first: where promotion.json is, all is there."""
-    change.write_parquet(folder / CHANGE)
-    write_json(folder / PROMOTION, {**asdict(promotion), "sentence": promotion.sentence})
+def write_promotion(staged: Path, promotion: Promotion, change: pl.DataFrame) -> None:
+    """Write the decision, and what it changes per dataset, into the folder ``staged``."""
+    change.write_parquet(staged / CHANGE)
+    write_json(staged / PROMOTION, {**asdict(promotion), "sentence": promotion.sentence})
 
 
 def read_promotion(folder: Path) -> Promotion | None:
     """Return the decision on the model in ``folder``, None where there is none."""
     try:
-        found = json.loads((folder / PROMOTION).read_text())
+        found = json.loads(current(folder / PROMOTION).read_text())
     except (OSError, ValueError):
         return None
     return Promotion(**{name: value for name, value in found.items() if name != "sentence"})

@@ -20,7 +20,8 @@ ASSETS = {
 CHECKS = {
     "split_plan": {"no_dataset_in_two_splits", "no_patient_in_two_splits", "every_class_in_every_split"},
     "decoded_images": {"quarantine_is_below_the_stated_share"},
-    "trained_model": {"weights_are_finite"},
+    "rescaled_shards": {"no_image_lies_in_two_splits", "no_dataset_is_set_aside"},
+    "trained_model": {"weights_are_finite", "retrained_models_are_promoted"},
     "model_comparison": {"class_order_is_equal_everywhere", "beats_trivial_baselines"},
 }
 
@@ -87,7 +88,11 @@ def test_the_trials_of_every_study_can_be_launched():
     assert {key.split(".")[0] for key in keys} == set(STUDIES)
 
 
-def test_there_are_one_schedule_and_two_sensors():
+def test_what_runs_by_itself_is_off_until_somebody_follows_the_archive():
     repository = defs.get_repository_def()
-    assert [schedule.name for schedule in repository.schedule_defs] == ["daily_refresh"]
-    assert {sensor.name for sensor in repository.sensor_defs} == {"archive_releases", "alerts"}
+    schedules = {schedule.name: schedule for schedule in repository.schedule_defs}
+    assert set(schedules) == {"daily_refresh", "scheduled_retraining"}
+    sensors = {sensor.name: sensor for sensor in repository.sensor_defs}
+    assert set(sensors) == {"archive_releases", "alerts"}
+    assert sensors["archive_releases"].default_status is dg.DefaultSensorStatus.STOPPED
+    assert all(one.default_status is dg.DefaultScheduleStatus.STOPPED for one in schedules.values())

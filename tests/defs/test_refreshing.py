@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import dagster as dg
@@ -12,6 +13,7 @@ from PIL import Image
 
 from modality_assets.definitions import defs
 from modality_assets.defs.assets.rescaled_shards import required_datasets
+from modality_assets.defs.attempts import run_error
 from modality_assets.defs.automation import Seen, look, run_request
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.steps import STEPS, cohort_datasets
@@ -25,15 +27,16 @@ SETTINGS = {"image_size": 32, "epochs": 1, "workers": 1, "max_quarantine_share":
 
 
 class Service:
-    """The daemon in one process: looks, does what is asked for, and looks again. An hour passes between looks."""
+    """The daemon in one process: looks, does what is asked for, and looks again. Minutes pass between looks."""
 
     def __init__(self, workspace: Workspace, instance: dg.DagsterInstance) -> None:
         self.workspace, self.instance = workspace, instance
-        self.seen, self.now = Seen(), 2e9
+        self.seen, self.now = Seen(), time.time()
         self.ran: list[tuple[str, str]] = []
+        self.failed: list[str] = []
 
     def look(self):
-        self.now += 3600
+        self.now += 200
         return look(self.workspace, self.instance, self.seen, self.now).start
 
     def run(self, job: str, partition: str = "", tags: dict[str, str] | None = None) -> bool:
@@ -46,6 +49,7 @@ class Service:
             raise_on_error=False,
             run_config=QUIET | {"resources": {"workspace": {"config": self.workspace.model_dump()}}},
         )
+        self.failed += [] if result.success else [run_error(self.instance, result.run_id) or job]
         return result.success
 
     def until_nothing_is_asked(self) -> list[tuple[str, str]]:
@@ -54,7 +58,7 @@ class Service:
         while starts := self.look():
             for start in starts:
                 request = run_request(start)
-                self.run(request.job_name, start.work.partition, request.tags)
+                assert self.run(request.job_name, start.work.partition, request.tags), self.failed
         return self.ran[before:]
 
 
@@ -70,8 +74,9 @@ def add_dataset(archive: Path, name: str, modality: str, *, seed: int = 3) -> No
 
 def withdraw_dataset(archive: Path, name: str) -> None:
     shutil.rmtree(archive / name)
-    lines = (archive / "datasets.csv").read_text().splitlines()
-    (archive / "datasets.csv").write_text("\n".join(line for line in lines if not line.startswith(f"{name},")) + "\n")
+    for table in (archive / "datasets.csv", archive / "split.csv"):
+        lines = table.read_text().splitlines()
+        table.write_text("\n".join(line for line in lines if not line.startswith(f"{name},")) + "\n")
 
 
 def shard_hashes(workspace: Workspace) -> dict[str, str]:
@@ -107,7 +112,7 @@ def refreshed(served):
     }
     add_dataset(archive, "newcomer", "CT")
     (archive / "train-b" / "PT" / "0.png").write_bytes((archive / "train-b" / "PT" / "1.png").read_bytes())
-    withdraw_dataset(archive, "validate-b")
+    withdraw_dataset(archive, "test-b")
     return service, before, service.until_nothing_is_asked()
 
 
@@ -127,7 +132,7 @@ def test_only_what_a_release_affects_runs(refreshed):
     split = dict(pl.read_parquet(service.workspace.layout.split_table()).select("dataset", "split").iter_rows())[
         "newcomer"
     ]
-    affected = {"train", "validate", split}
+    affected = {"train", "test", split}
     rewritten = {partition for job, partition in ran if job == "rewrite_shards"}
     assert rewritten == {key for key in before["shards"] if key.split("|")[1] in affected}
     after = shard_hashes(service.workspace)
@@ -145,12 +150,12 @@ def test_assigned_datasets_never_move_and_the_withdrawn_one_keeps_its_place(refr
 def test_a_withdrawn_dataset_stays_on_disk_out_of_the_shards_and_is_named_in_the_report(refreshed):
     service, _, _ = refreshed
     layout = service.workspace.layout
-    assert read_manifest(layout.decoded("validate-b")) is not None
-    assert "validate-b" not in required_datasets(service.workspace, "validate")
-    index = json.loads((layout.shards("image_range", "validate") / "index.json").read_text())
-    assert index["datasets"] == ["validate-a"]
+    assert read_manifest(layout.decoded("test-b")) is not None
+    assert "test-b" not in required_datasets(service.workspace, "test")
+    index = json.loads((layout.shards("image_range", "test") / "index.json").read_text())
+    assert index["datasets"] == ["test-a"]
     metrics = json.loads((layout.report("resnet18", "image_range") / "metrics.json").read_text())
-    assert metrics["model"]["retired_datasets"] == ["validate-b"]
+    assert metrics["model"]["retired_datasets"] == ["test-b"]
 
 
 def test_the_record_says_what_came_what_ran_and_what_became_stale(refreshed):
@@ -159,8 +164,8 @@ def test_the_record_says_what_came_what_ran_and_what_became_stale(refreshed):
     assert (record.number, record.state) == (2, "done")
     assert record.named("new") == ["newcomer"]
     assert record.named("revised") == ["train-b"]
-    assert record.named("withdrawn") == ["validate-b"]
-    assert record.retired == ("validate-b",)
+    assert record.named("withdrawn") == ["test-b"]
+    assert record.retired == ("test-b",)
     assert sorted((row.job, row.partition) for row in record.work) == sorted(ran[1:])
     assert {row.state for row in record.work} == {"done"}
     assert all(row.run_id and row.attempts == 1 for row in record.work)
@@ -199,7 +204,7 @@ def test_a_worse_model_does_not_replace_the_old_one_and_is_not_trained_again(cop
     service = copied(instance, promotion_margin=1.0, retrain="on_release")
     layout = service.workspace.layout
     before = read_manifest(layout.model("resnet18", "image_range"))
-    assert service.run("retrain_model", MODEL)
+    assert service.run("retrain_model", MODEL), service.failed
     assert read_manifest(layout.model("resnet18", "image_range")) == before
     (decision,) = (json.loads(path.read_text()) for path in layout.root.glob("versions/*/*/*/promotion.json"))
     assert decision["promoted"] is False
@@ -216,7 +221,7 @@ def test_a_promoted_model_brings_its_report_and_the_change_per_dataset_and_the_o
     service = copied(instance, promotion_margin=-1.0, retrain_from="previous")
     layout = service.workspace.layout
     old = read_manifest(layout.model("resnet18", "image_range"))
-    assert service.run("retrain_model", MODEL)
+    assert service.run("retrain_model", MODEL), service.failed
     new = read_manifest(layout.model("resnet18", "image_range"))
     assert new.input_hash != old.input_hash
     assert new.counts["started_from"] == old.content_hash[:16]
@@ -228,7 +233,7 @@ def test_a_promoted_model_brings_its_report_and_the_change_per_dataset_and_the_o
     assert newcomer["images_then"] is None
     assert newcomer["accuracy_before"] is not None
     assert newcomer["accuracy_after"] is not None
-    gone = change.filter(dataset="validate-b").row(0, named=True)
+    gone = change.filter(dataset="test-b").row(0, named=True)
     assert gone["images"] is None
     assert gone["images_then"] == 6
     assert not list(layout.root.rglob(".staging-*"))

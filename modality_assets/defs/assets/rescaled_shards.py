@@ -32,7 +32,7 @@ def required_datasets(workspace: Workspace, split: str) -> list[str]:
     required_manifest(layout.split(), "split_plan")
     planned = pl.read_parquet(layout.split_table()).filter(split=split)["dataset"].to_list()
     in_cohort = set(pl.scan_parquet(layout.cohort_table).select("dataset").unique().collect()["dataset"])
-    aside = {dataset for dataset in read_set_aside(layout) if read_manifest(layout.decoded(dataset)) is None}
+    aside = {dataset for dataset in read_set_aside(layout) if sound_manifest(layout.decoded(dataset)) is None}
     return sorted(set(planned) & in_cohort - set(workspace.settings.excluded) - aside)
 
 
