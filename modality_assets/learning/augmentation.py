@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from modality_assets.learning.devices import sent
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -55,7 +57,7 @@ def augment(
     ``numbers`` is (N, 16) from `draw`; ``noise`` is the generator of per-pixel noise, on the images'
     device, needed only where the augmentation has noise.
     """
-    u = numbers.to(images.device)
+    u = sent(numbers, images.device)
     if augmentation.moves_pixels:
         images = _resample(images, augmentation, u)
     images = _change_intensities(images, augmentation, u)
@@ -116,7 +118,7 @@ def _lose_resolution(images: Tensor, probability: float, numbers: Tensor) -> Ten
     images = images.clone()
     # Three sizes, each resampled together: one call an image would cost more than the training step.
     for third in range(3):
-        some = chosen[(numbers[chosen, 11] * 3).long() == third].to(images.device)
+        some = sent(chosen[(numbers[chosen, 11] * 3).long() == third], images.device)
         if len(some):
             height, width = images.shape[-2:]
             factor = 1.5 + 0.75 * third

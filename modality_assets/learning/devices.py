@@ -18,6 +18,11 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return ``tensor`` of the CPU on ``device``, without waiting for what a GPU still has to do before it."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
     """Return the type in which convolutions and matrix products run, None for plain float32.
 

@@ -203,14 +203,15 @@ class Loader:
                 on_device = places.to(device)
                 sent = as_tensor(pixels).to(device, non_blocking=True)
                 images = rescale_on_device(sent, affine[on_device], levels=index.levels, clip=index.clip)
-                copied = torch.cuda.Event()
+                labels_of_batch = labels[on_device]
+                copied = torch.cuda.Event()  # after all that this stream does for the batch
                 copied.record()
                 # the buffer may be filled again only when the copy from it has ended
                 in_flight.append((copied, pixels))
                 while in_flight and (in_flight[0][0].query() or len(in_flight) > _AHEAD):
                     in_flight[0][0].synchronize()
                     in_flight.popleft()
-                yield images, labels[on_device], places, copied
+                yield images, labels_of_batch, places, copied
 
     def _resident_batches(self) -> Iterator[Batch]:
         index = self.reader.index

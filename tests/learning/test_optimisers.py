@@ -25,3 +25,8 @@ def test_every_group_gets_the_rate_of_the_schedule(name):
     set_rates(optimiser, 0.123, 0.8)
     assert {group["lr"] for group in optimiser.param_groups} == {0.123}
     assert {group.get("momentum", 0.8) for group in optimiser.param_groups} == {0.8}
+
+
+@pytest.mark.parametrize("name", ["dissertation", "robust"])
+def test_all_weights_of_a_step_are_updated_in_one_fused_operation(name):
+    assert make_optimiser(architectures.build("resnet18", seed=0), recipe(name)).defaults["fused"]

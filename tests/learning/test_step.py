@@ -66,10 +66,22 @@ def test_the_summed_loss_and_the_number_right_are_those_of_the_batch():
     assert int(right) == int((logits.argmax(dim=1) == LABELS).sum())
 
 
-def test_bf16_autocast_steps_too():
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_steps_of_16_bits_are_steps_and_small_gradients_of_fp16_are_scaled(dtype):
     network = Crowded(16)
     chosen = recipe("dissertation", learning_rate=0.1)
     before = network.layers[1].weight.detach().clone()
-    loss, _ = Stepper(network, make_optimiser(network, chosen), chosen, torch.bfloat16).step(IMAGES, LABELS)
+    taken = Stepper(network, make_optimiser(network, chosen), chosen, dtype)
+    loss, _ = taken.step(IMAGES, LABELS)
     assert torch.isfinite(loss)
     assert not torch.equal(network.layers[1].weight, before)
+    assert taken.scaler.is_enabled() == (dtype == torch.float16)
+
+
+def test_the_gradient_of_a_step_is_no_longer_than_the_recipe_allows():
+    network = Crowded(16)
+    before = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    chosen = recipe("dissertation", learning_rate=1.0, momentum=0.0, clip_norm=0.01)
+    Stepper(network, make_optimiser(network, chosen), chosen, None).step(IMAGES, LABELS)
+    after = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+    assert float((after - before).norm()) == pytest.approx(0.01, rel=1e-3)

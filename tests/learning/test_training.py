@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from modality_assets.learning.errors import (
     TrainingInterruptedError,
 )
 from modality_assets.learning.recipes import recipe
+from modality_assets.learning.step import Stepper
 from modality_assets.learning.training import TIMED, TrainingConfig, batches_per_epoch, train
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -59,6 +61,34 @@ def test_the_history_has_a_row_per_epoch_with_the_columns_of_the_contract(make_s
     assert rows[0]["images"] == 40
     assert 0 <= rows[0]["waiting_share"] <= 1
     json.dumps(rows)
+
+
+def test_a_compiled_network_trains_to_the_weights_of_one_that_is_not(make_shards, tmp_path, brisk, monkeypatch):
+    # the compiler's front alone: what it generates is its own affair, and takes a minute
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    shards = make_shards(), make_shards("validate", 8)
+    plain = train(*shards, tmp_path / "plain", config(brisk, epochs=1))
+    compiled = train(*shards, tmp_path / "compiled", config(brisk, epochs=1, compile=True))
+    assert compiled.config["compile"]
+    assert plain.weights.keys() == compiled.weights.keys()
+    for name, tensor in plain.weights.items():
+        torch.testing.assert_close(compiled.weights[name], tensor)
+
+
+def test_weights_of_convolutions_lie_channels_last(make_shards, tmp_path, brisk, monkeypatch):
+    seen = []
+    step = Stepper.step
+
+    def watch(self, images, labels, **options):
+        seen.append([m.weight.is_contiguous(memory_format=torch.channels_last) for m in convolutions(self.network)])
+        return step(self, images, labels, **options)
+
+    def convolutions(network):
+        return [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
+
+    monkeypatch.setattr(Stepper, "step", watch)
+    train(make_shards(), make_shards("validate", 8), tmp_path, config(brisk, epochs=1))
+    assert all(all(some) for some in seen)
 
 
 @pytest.mark.parametrize(("images", "batches"), [(64, 4), (65, 4), (67, 4), (68, 5), (80, 5), (3, 1)])
