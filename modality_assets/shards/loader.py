@@ -26,9 +26,9 @@ from modality_assets.shards.reader import ShardReader
 from modality_assets.shards.sampling import Balance, epoch_rows
 from modality_assets.shards.warming import WindowWarmer
 
-WINDOW_BYTES = 256 << 20
+WINDOW_BYTES = 128 << 20
 """Rows that are shuffled with each other and read together; a larger split is shuffled window by window."""
-RUN_BYTES = 512 << 10
+RUN_BYTES = 2 << 20
 """Neighbouring rows that are read together in a split larger than a window."""
 _AHEAD = 2  # batches ready beside the one in use
 _BLOCK_BYTES = 512 << 10  # pixels gathered and rescaled at a time on the host
