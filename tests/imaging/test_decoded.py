@@ -14,6 +14,7 @@ from modality_assets.imaging.decoded_tables import IMAGES_SCHEMA
 from modality_assets.imaging.errors import MissingDecodedError
 from modality_assets.imaging.pixel_files import PixelFileWriter
 from modality_assets.imaging.workers import Batch, DecodingPool, Piece, shared_pool
+from modality_assets.manifest import sha256_of
 
 CONTRACT = (
     "dataset, patient_id, study_uid, series_uid, instance_uid, frame, source_file, format, modality, body_part, "
@@ -198,3 +199,37 @@ def test_the_receptor_atlas_gives_481_images(real_archive: Path, tmp_path: Path)
     sources = [SourceFile("RECEPTOR-ATLAS", path, path.name) for path in folder.rglob("*.nii")]
     report = decode_dataset(sources, tmp_path / "out", image_size=64, pool=shared_pool(2))
     assert (report.files, report.images, report.refused_frames, report.unreadable) == (9, 481, 112, 0)
+
+
+def test_part_files_are_used_again(sources: list[SourceFile], tmp_path: Path) -> None:
+    parts: list[Path] = []
+
+    class Noting(InProcess):
+        def decode(self, batches: Iterable[Batch], *, size: int, aspect: str) -> Iterator[Piece]:
+            for batch in batches:  # one at a time, as a pool asks for them
+                parts.append(batch.part)
+                yield from super().decode([batch], size=size, aspect=aspect)
+
+    decode_dataset(sources, tmp_path / "out", image_size=16, pool=Noting())
+    assert len(parts) > 5 * len(set(parts)) / 2
+    decode_dataset(sources, tmp_path / "reference", image_size=16, pool=InProcess())
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "reference")
+
+
+def test_pixel_files_are_hashed_on_the_way_where_every_file_gives_one_image(
+    sources: list[SourceFile], tmp_path: Path
+) -> None:
+    good = [source for source in sources if source.path.name not in ("07.dcm", "11.dcm", "23.dcm")]
+    report = decode_dataset(good, tmp_path / "out", image_size=16, pool=InProcess())
+    assert report.sha256 == {"pixels-00000.npy": sha256_of(tmp_path / "out" / "pixels-00000.npy")}
+    assert decode_dataset(sources, tmp_path / "other", image_size=16, pool=InProcess()).sha256 == {}
+
+
+def test_bounded_pixel_files_are_hashed_each(tmp_path: Path) -> None:
+    images = np.arange(10 * 16, dtype="<u2").reshape(10, 4, 4)
+    (tmp_path / "part").write_bytes(images.tobytes())
+    with PixelFileWriter(tmp_path, 4, expected=10, most_bytes=128 + 4 * 32) as writer:
+        writer.append(tmp_path / "part", 0, 7)
+        writer.append(tmp_path / "part", 7 * 32, 3)
+    assert writer.sha256 == {path.name: sha256_of(path) for path in tmp_path.glob("*.npy")}
+    assert len(writer.sha256) == 3
