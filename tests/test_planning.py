@@ -1,6 +1,9 @@
 """Plans without an image: what `modality plan` writes and what it promises over time."""
 
+import collections
 import json
+import re
+from importlib import resources
 
 import polars as pl
 import pytest
@@ -82,3 +85,57 @@ def test_folds_and_held_back_datasets_are_plans_beside_the_current_one(unpinned,
 def test_every_hard_truth_holds_of_a_plan_of_ours(unpinned, layout):
     _plan(unpinned, layout)
     assert all(found.passed for found in audit(layout, Settings()) if found.hard)
+
+
+_RADIOGRAPHS = {"1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1", "13.1.3", "13.1.4", "13.1.5"}
+_PROPER = {"CT": {"2", "2.1", "2.2"}, "MR": {"4", "4.1", "4.3", "4.4"}, "PT": {"128", "128.1", "130"}}
+_SCOUTS = re.compile(
+    r"(?<![a-z])(scouts?|topograms?|scanograms?|surviews?|locali[sz]ers?|pilot|planogram)(?![a-z])", re.IGNORECASE
+)
+_MASKS = re.compile(r"\b(roi|voi|dwi) mask\b", re.IGNORECASE)
+
+
+def _is_wanted(tag: str, sop_class: str, instances: int, description: str) -> bool:
+    """Whether a series of the index is an acquisition of CT, MR, PT or XR, by rules written down once more."""
+    sop = sop_class.removeprefix("1.2.840.10008.5.1.4.1.1.")
+    if sop == "66" or _MASKS.search(description):
+        return False
+    if sop == "7":
+        return tag in ("CR", "DX", "MG")
+    if sop not in _PROPER.get(tag, _RADIOGRAPHS):
+        return False
+    if tag in ("CT", "PT") and _SCOUTS.search(description):
+        return False
+    return not (tag == "CT" and instances <= 3)
+
+
+@pytest.mark.slow
+def test_the_plan_of_the_real_index_agrees_with_counts_made_row_by_row(layout):
+    tables = _plan("idc", layout)
+    index = pl.read_parquet(str(resources.files("idc_index_data").joinpath("idc_index.parquet")))
+    columns = ("collection_id", "analysis_result_id", "Modality", "SOPClassUID", "instanceCount", "SeriesDescription")
+    own = collections.Counter()
+    for dataset, analysis, tag, sop_class, instances, description in index.select(columns).iter_rows():
+        if tag not in ("CT", "MR", "PT", "CR", "DX", "MG") or analysis or dataset in ("victre", "gbm_dsc_mri_dro"):
+            continue
+        if _is_wanted(tag, sop_class, instances, description or ""):
+            own[dataset, "XR" if tag in ("CR", "DX", "MG") else tag] += instances
+            own[dataset] += 1
+    written = pl.read_parquet(layout.series_table)
+    assert written.height == index.height
+    kept = written.filter("kept")
+    assert {dataset: count for dataset, count in own.items() if isinstance(dataset, str)} == dict(
+        kept.group_by("dataset").len().iter_rows()
+    )
+    images = kept.group_by("dataset", "modality").agg(pl.col("planned_images").sum())
+    counted = {key: count for key, count in own.items() if isinstance(key, tuple)}
+    assert counted == {(dataset, modality): count for dataset, modality, count in images.iter_rows()}
+    # The cohort: everything, except that a dataset gives at most 100,000 MR and 50,000 CT images.
+    chosen = pl.read_parquet(layout.cohort_table).group_by("dataset", "modality").agg(pl.col("planned_images").sum())
+    caps = {"MR": 100_000, "CT": 50_000}
+    for dataset, modality, count in chosen.iter_rows():
+        all_of_it = counted.pop((dataset, modality))
+        cap = caps.get(modality, all_of_it)
+        assert count == all_of_it or 0.9 * cap < count <= cap < all_of_it, (dataset, modality)
+    assert not counted, "a dataset gave nothing"
+    assert tables["kept"]["images"].sum() == images["planned_images"].sum()
