@@ -65,6 +65,9 @@ class Settings(BaseModel):
     )
     recipe: str = "dissertation"
     epochs: int | None = Field(None, ge=1, description="overrides the recipe's number of epochs")
+    pretrained: dict[str, str] = Field(
+        default_factory=dict, description="architecture to a safetensors file of torchvision's weights to start from"
+    )
     ranks: int = Field(
         1, ge=1, description="processes of each machine that train one model together by torchrun, one to a GPU"
     )

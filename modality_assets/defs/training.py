@@ -13,7 +13,7 @@ import polars as pl
 
 from modality_assets.defs.results import progress_of
 from modality_assets.defs.workspace import Workspace
-from modality_assets.manifest import whole
+from modality_assets.manifest import sha256_of, whole
 from modality_assets.modality import SPLITS
 from modality_assets.planning import retired_datasets
 from modality_assets.progress import Progress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modality_assets.learning.recipes import Recipe
     from modality_assets.learning.run import TrainingConfig
 
-TRAINING_VERSION = "2"
+TRAINING_VERSION = "3"
 EVALUATION_VERSION = "2"
 
 
@@ -50,6 +50,7 @@ def training_inputs(workspace: Workspace, trial: TrainingTrial) -> dict[str, Any
         "architecture": trial.architecture,
         "rescaling": trial.rescaling,
         "recipe": _recipe(trial).record(),
+        "pretrained": None if (file := _pretrained(workspace, trial)) is None else sha256_of(file),
         "version": TRAINING_VERSION,
         "seed": trial.seed,
         "epochs": workspace.settings.epochs,
@@ -76,7 +77,7 @@ def train_into(
 ) -> dict[str, Any]:
     """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``.
 
-    ``start`` is a model whose weights are the first ones; without it they are random. With the network go its
+    ``start`` is a model whose weights are the first ones; without it they are those of the setting `pretrained`, or random. With the network go its
     calibration, fitted on validate, and the model of native intensities.
     """
     from modality_assets.learning.inference import load_model, predict
@@ -94,7 +95,7 @@ def train_into(
         seed=trial.seed,
         epochs=settings.epochs,
         plan=settings.plan,
-        pretrained=start and start / WEIGHTS,
+        pretrained=start / WEIGHTS if start else _pretrained(workspace, trial),
         extra={
             "aspect": settings.aspect,
             "licences": _licences(images_of(workspace, seen)),
@@ -227,6 +228,15 @@ def shard_hashes(workspace: Workspace, rescaling: str, splits: Sequence[str]) ->
         split: required_manifest(folder, "rescaled_shards", f"{rescaling}|{split}").content_hash
         for split, folder in folders.items()
     }
+
+
+def _pretrained(workspace: Workspace, trial: TrainingTrial) -> Path | None:
+    named = workspace.settings.pretrained.get(trial.architecture)
+    if named is None:
+        return None
+    if not Path(named).is_file():
+        raise SettingsError(f"setting 'pretrained': {trial.architecture} names {named}, and there is no such file")
+    return Path(named)
 
 
 def _log_epoch(context: dg.AssetExecutionContext, row: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from modality_assets.learning.efficientnet_lite import EfficientNetLite0
 from modality_assets.learning.errors import UnknownArchitectureError
 from modality_assets.learning.pretrained import load_pretrained
 from modality_assets.learning.stems import single_channel
@@ -119,3 +120,8 @@ def convnext_tiny(classes: int) -> nn.Module:
 @architecture
 def efficientnet_v2_s(classes: int) -> nn.Module:
     return models.efficientnet_v2_s(num_classes=classes)
+
+
+@architecture
+def efficientnet_lite0(classes: int) -> nn.Module:
+    return EfficientNetLite0(classes)

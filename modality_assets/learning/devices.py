@@ -26,14 +26,19 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
     """Return the type in which convolutions and matrix products run, None for plain float32.
 
-    'auto' is bf16 on GPUs that have it, fp16 on older ones, and float32 on the CPU: there bf16 is only
-    faster where the processor has instructions for it, and gives other weights on each kind of processor.
+    'auto' is bf16 on GPUs that have it and fp16 on older ones; on the CPU bf16 where the processor has
+    instructions for it (it is slower than float32 elsewhere), so weights differ between kinds of processor.
     """
     if precision == "auto":
         if device.type != "cuda":
-            return None
+            return torch.bfloat16 if _cpu_has_bf16() else None
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _cpu_has_bf16() -> bool:
+    # Underscored in PyTorch, and what its own compiler asks.
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 @contextmanager

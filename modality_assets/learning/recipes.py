@@ -29,6 +29,8 @@ class Recipe:
     label_smoothing: float = 0.0
     averaging_decay: float | None = None  # exponential moving average of the weights, per step
     clip_norm: float | None = None  # largest norm of the gradient
+    pretrained: bool = False  # start from the weights that the installation ships for the architecture
+    frozen: bool = False  # only the classifier learns
 
     def record(self) -> dict[str, Any]:
         """Return the recipe as JSON-able values."""
@@ -108,6 +110,7 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
     VGG16 has no normalisation: at the rates of the others it never leaves chance. It gets
     `dissertation_low_lr` for `dissertation`, and a tenth of the rate of any other recipe. MNASNet is
     twice as fast as ResNet-18 and learns half as fast: `quick` gives it twice the epochs and rate.
+    EfficientNet-Lite0 has seen photographs: but for the published recipe it keeps what it learnt from them.
     """
     if architecture.startswith("vgg"):
         if name == "dissertation":
@@ -117,4 +120,7 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
     elif architecture == "mnasnet1_0" and name == "quick":
         quick = recipe(name)
         changes = {"epochs": 2 * quick.epochs, "learning_rate": 2 * quick.learning_rate} | changes
+    elif architecture == "efficientnet_lite0" and not name.startswith("dissertation"):
+        # standardised images would be others than those that the weights know
+        changes = {"pretrained": True, "frozen": True, "standardise": False} | changes
     return recipe(name, **changes)

@@ -24,6 +24,7 @@ from modality_assets.learning.devices import Precision, autocast_dtype
 from modality_assets.learning.distributed import Ranks, over_ranks, with_whole_batch_statistics
 from modality_assets.learning.model_files import InputContract
 from modality_assets.learning.optimisers import make_optimiser
+from modality_assets.learning.pretrained import freeze_features, load_shipped
 from modality_assets.learning.recipes import Recipe
 from modality_assets.learning.step import Stepper
 from modality_assets.manifest import digest
@@ -82,7 +83,11 @@ class Run:
         self.recipe = config.recipe
         self.dtype = autocast_dtype(config.precision, device)
         network = architectures.build(config.architecture, len(CLASSES), seed=config.seed, pretrained=config.pretrained)
+        if self.recipe.pretrained and config.pretrained is None:
+            load_shipped(network, config.architecture)
         network = with_whole_batch_statistics(network, device, ranks)
+        if self.recipe.frozen:
+            freeze_features(network)
         # Channels last is what convolutions want on GPUs with tensor cores and, measured, on CPUs.
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimiser = make_optimiser(self.network, self.recipe)
@@ -98,6 +103,12 @@ class Run:
         self.batch = 0
         self.totals = {"loss": 0.0, "right": 0.0, "images": 0, "seconds": 0.0, "waiting_seconds": 0.0}
         self.history: list[dict[str, Any]] = []
+
+    def train_mode(self) -> None:
+        """Put the network into training mode, less what the recipe keeps as it is."""
+        self.network.train()
+        if self.recipe.frozen:
+            freeze_features(self.network)
 
     @property
     def evaluated(self) -> torch.nn.Module:

@@ -175,7 +175,7 @@ def batches_per_epoch(images: int, batch_size: int) -> int:
 
 def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Path, task: Task) -> None:
     """Train from the run's position to the end of its epoch, adding to ``run.totals``."""
-    run.network.train()
+    run.train_mode()
     loader = _load(run, reader)
     batches = batches_per_epoch(len(reader), run.recipe.batch_size)
     loss_sum = torch.tensor(run.totals["loss"], dtype=torch.float64, device=run.device)

@@ -7,7 +7,9 @@ from torch import nn
 from torchvision import models
 
 from modality_assets.learning import architectures
+from modality_assets.learning.efficientnet_lite import EfficientNetLite0, photograph_weights
 from modality_assets.learning.errors import DamagedModelError, UnknownArchitectureError
+from modality_assets.learning.pretrained import freeze_features, load_shipped
 from modality_assets.learning.stems import stem_name
 
 PUBLISHED = {"resnet18", "resnet34", "resnet50", "vgg16", "vgg16_dropout", "densenet121", "mnasnet1_0"}
@@ -89,3 +91,39 @@ def test_a_pretrained_file_that_is_no_safetensors_is_refused(tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"\x80\x04 a pickle")
     with pytest.raises(DamagedModelError, match="safetensors"):
         architectures.build("resnet18", pretrained=tmp_path / "weights.pth")
+
+
+def test_the_light_efficientnet_gives_the_features_of_its_published_weights_for_one_channel():
+    network = architectures.build("efficientnet_lite0", 4, seed=0)
+    load_shipped(network, "efficientnet_lite0")
+    three = EfficientNetLite0(4)
+    three.load_state_dict(photograph_weights(), strict=False)
+    grey = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        one_channel = network.eval().features(grey)
+        torch.testing.assert_close(one_channel, three.eval().features(grey.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4)
+    assert one_channel.std() > 0.1  # of weights that mean something: with random ones it is a tenth of that
+
+
+def test_small_images_are_enlarged_to_what_the_light_efficientnet_knows():
+    network = architectures.build("efficientnet_lite0", 4, seed=0).eval()
+    seen = []
+    network.features.register_forward_pre_hook(lambda _module, inputs: seen.append(tuple(inputs[0].shape)))
+    with torch.inference_mode():
+        network(torch.rand(1, 1, 64, 64))
+        network(torch.rand(1, 1, 224, 224))
+    assert seen == [(1, 1, 192, 192), (1, 1, 224, 224)]
+
+
+def test_an_architecture_without_weights_in_the_installation_says_where_to_name_a_file():
+    with pytest.raises(DamagedModelError, match=r"resnet18.*setting `pretrained`"):
+        load_shipped(architectures.build("resnet18", seed=0), "resnet18")
+
+
+def test_frozen_features_neither_learn_nor_change_their_statistics():
+    network = architectures.build("resnet18", 4, seed=0).train()
+    freeze_features(network)
+    before = network.bn1.running_mean.clone()
+    network(torch.rand(4, 1, 32, 32))
+    assert torch.equal(network.bn1.running_mean, before)
+    assert {name for name, one in network.named_parameters() if one.requires_grad} == {"fc.weight", "fc.bias"}

@@ -23,7 +23,7 @@ def config() -> TrainingConfig:
     # Without dropout and pixel noise, whose numbers each rank draws for itself.
     chosen = replace(recipe("robust", optimiser="sgd"), epochs=2, batch_size=16, learning_rate=0.005, warmup_share=0.0)
     chosen = replace(chosen, augmentation=replace(chosen.augmentation, noise=0.0), averaging_decay=None)
-    return TrainingConfig("resnet18", "image_range", chosen, seed=1, device="cpu", threads=1)
+    return TrainingConfig("resnet18", "image_range", chosen, seed=1, device="cpu", precision="fp32", threads=1)
 
 
 def distance(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:

@@ -50,3 +50,9 @@ def test_mnasnet_gets_twice_the_epochs_of_the_quick_recipe_and_no_others():
     assert recipes.recipe_for("mnasnet1_0", "quick").epochs == 2 * recipes.recipe("quick").epochs
     assert recipes.recipe_for("mnasnet1_0", "quick", epochs=3).epochs == 3
     assert recipes.recipe_for("mnasnet1_0", "robust") == recipes.recipe("robust")
+
+
+def test_the_light_efficientnet_keeps_what_it_learnt_from_photographs_but_in_the_published_recipe():
+    kept = recipes.recipe_for("efficientnet_lite0", "robust")
+    assert kept.pretrained and kept.frozen and not kept.standardise
+    assert recipes.recipe_for("efficientnet_lite0", "dissertation") == recipes.recipe("dissertation")
