@@ -77,8 +77,8 @@ def train_into(
 ) -> dict[str, Any]:
     """Train, with checkpoints in ``folder`` to resume from, and write the finished model into ``staged``.
 
-    ``start`` is a model whose weights are the first ones; without it they are those of the setting `pretrained`, or random. With the network go its
-    calibration, fitted on validate, and the model of native intensities.
+    ``start`` is a model whose weights are the first ones; without it they are those of the setting `pretrained`,
+    or random. With the network go its calibration, fitted on validate, and the model of native intensities.
     """
     from modality_assets.learning.inference import load_model, predict
     from modality_assets.learning.model_files import WEIGHTS, write_model

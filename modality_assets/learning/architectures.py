@@ -119,7 +119,9 @@ def convnext_tiny(classes: int) -> nn.Module:
 
 @architecture
 def efficientnet_v2_s(classes: int) -> nn.Module:
-    return models.efficientnet_v2_s(num_classes=classes)
+    network = models.efficientnet_v2_s(num_classes=classes)
+    network.classifier[1].reset_parameters()  # as for MNASNet: torchvision's are made for a thousand outputs
+    return network
 
 
 @architecture

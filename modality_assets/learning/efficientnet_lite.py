@@ -59,7 +59,9 @@ class EfficientNetLite0(EfficientNet):
         )
         _as_published(self)
         # Features of photographs differ a hundredfold in size: brought to one, a linear layer learns in few steps.
+        # It starts at zero: torchvision scales its weights by the number of outputs, for four far too large.
         self.classifier.insert(0, nn.BatchNorm1d(1280, affine=False))
+        nn.init.zeros_(self.classifier[-1].weight)
 
     def forward(self, images: Tensor) -> Tensor:
         if min(images.shape[-2:]) < LEAST_SIDE:

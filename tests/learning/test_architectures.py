@@ -127,3 +127,11 @@ def test_frozen_features_neither_learn_nor_change_their_statistics():
     network(torch.rand(4, 1, 32, 32))
     assert torch.equal(network.bn1.running_mean, before)
     assert {name for name, one in network.named_parameters() if one.requires_grad} == {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "efficientnet_v2_s"])
+def test_efficientnets_start_near_chance_and_not_with_enormous_logits(name):
+    network = architectures.build(name, seed=0).eval()
+    with torch.inference_mode():
+        loss = nn.functional.cross_entropy(network(torch.rand(4, 1, 64, 64)), torch.arange(4))
+    assert loss.item() == pytest.approx(math.log(4), abs=0.5)
