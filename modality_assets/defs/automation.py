@@ -27,6 +27,8 @@ from modality_assets.refresh.record import write_refresh
 
 FOLLOW = "MODALITY_FOLLOW"
 _FOLLOWS = os.environ.get(FOLLOW) == "1"
+_CHOSEN = Workspace.from_environment().settings
+_LOOK_SECONDS = max(2, min(15, int(60 * _CHOSEN.look_every_minutes)))
 
 _JOBS = {
     refreshing.PLAN: (
@@ -108,7 +110,7 @@ def look(workspace: Workspace, instance: dg.DagsterInstance, seen: Seen, now: fl
 
 @dg.sensor(
     jobs=JOBS,
-    minimum_interval_seconds=15,
+    minimum_interval_seconds=_LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING if _FOLLOWS else dg.DefaultSensorStatus.STOPPED,
     description="Follows the archive: from a new release to new shards, models and reports, only what it affects.",
 )
@@ -162,7 +164,7 @@ daily_refresh = dg.ScheduleDefinition(
 
 @dg.schedule(
     job_name=refreshing.MODEL,
-    cron_schedule=Workspace.from_environment().settings.retrain_schedule,
+    cron_schedule=_CHOSEN.retrain_schedule,
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING if _FOLLOWS else dg.DefaultScheduleStatus.STOPPED,
     description="Trains again what is stale, where the setting retrain is 'on_schedule'.",
