@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from modality_assets.manifest import (
     MANIFEST,
     Manifest,
+    copy_result,
     damaged_files,
     describe,
     digest,
@@ -190,3 +191,59 @@ def test_a_copy_of_a_result_is_read_once_and_then_trusted(tmp_path):
     os.utime(tmp_path / "cohort" / MANIFEST, ns=(1, 1))
     assert sound_manifest(tmp_path / "cohort") is None
     assert read_manifest(tmp_path / "cohort") == manifest
+
+
+def _publish(folder: Path, content: str) -> Manifest:
+    with staging(folder) as staged:
+        manifest = _stage(staged, content)
+        publish_folder(staged, folder, manifest)
+    return manifest
+
+
+def test_a_copied_result_is_the_same_result_and_costs_no_second_file(tmp_path):
+    made, final = tmp_path / "made", tmp_path / "deep" / "final"
+    manifest = _publish(made, "one")
+    (made / "checkpoint").write_text("no part of the result")
+    copy_result(made, final)
+    assert read_manifest(final) == manifest
+    assert (final / "table.txt").samefile(made / "table.txt")
+    assert not (final / "checkpoint").exists()
+    assert not list(tmp_path.rglob(".staging-*"))
+
+
+def test_a_copy_takes_the_place_of_what_was_there_and_leaves_the_source_alone(tmp_path):
+    made, final = tmp_path / "made", tmp_path / "final"
+    _publish(final, "old")
+    (final / "left.txt").write_text("of the old one")
+    manifest = _publish(made, "new")
+    copy_result(made, final)
+    assert read_manifest(final) == read_manifest(made) == manifest
+    assert not (final / "left.txt").exists()
+    before = (final / MANIFEST).stat().st_ino
+    copy_result(made, final)
+    assert (final / MANIFEST).stat().st_ino == before
+
+
+def test_what_is_not_complete_is_not_copied(tmp_path):
+    made = tmp_path / "made"
+    _publish(made, "one")
+    (made / "table.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="made"):
+        copy_result(made, tmp_path / "final")
+    assert not (tmp_path / "final").exists()
+
+
+def test_killed_while_files_of_a_shared_folder_are_replaced_the_result_counts_as_not_made(tmp_path, monkeypatch):
+    shared = tmp_path / "shared"
+    with staging(shared) as staged:
+        publish_files(staged, shared, _stage(staged, "old figures"))
+    with staging(shared) as staged:
+        manifest = _stage(staged, "new figures")  # as long as the old ones, so that lengths tell nothing
+        monkeypatch.setattr("modality_assets.manifest.write_bytes", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_files(staged, shared, manifest)
+    assert read_manifest(shared) is None
+
+
+def _killed(*_arguments: object) -> None:
+    raise KeyboardInterrupt

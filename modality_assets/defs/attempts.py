@@ -26,12 +26,16 @@ def attempts_by(instance: dg.DagsterInstance) -> Callable[[Work], Sequence[Attem
             records = instance.get_run_records(dg.RunsFilter(tags={WORK_TAG: work.key}), ascending=True)
             own = [_attempt(instance, record) for record in records if _RETRIED_AS not in record.dagster_run.tags]
             other = busy.get((work.job, work.partition)) or (work.partition and busy.get(("", work.partition)))
-            if other and not any(attempt.ended is None for attempt in own):
+            if other and other not in {record.dagster_run.run_id for record in records} and not _goes_on(own):
                 own.append(Attempt(other))
             known[work.key] = sorted(own, key=lambda attempt: attempt.ended is None)
         return known[work.key]
 
     return tried
+
+
+def _goes_on(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.ended is None for attempt in attempts)
 
 
 def _busy(instance: dg.DagsterInstance) -> dict[tuple[str, str], str]:

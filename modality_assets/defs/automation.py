@@ -21,8 +21,9 @@ from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.steps import cohort_datasets
 from modality_assets.defs.workspace import Workspace
 from modality_assets.layout import DataLayout
+from modality_assets.manifest import read_manifest
 from modality_assets.refresh.changes import current_refresh
-from modality_assets.refresh.decision import Start, Work, decide
+from modality_assets.refresh.decision import Start, Work, decide, is_given_up, last_error
 from modality_assets.refresh.record import write_refresh
 
 FOLLOW = "MODALITY_FOLLOW"
@@ -80,21 +81,23 @@ def look(workspace: Workspace, instance: dg.DagsterInstance, seen: Seen, now: fl
     was killed, the next look goes on from what is there.
     """
     tried, limits = attempts_by(instance), refreshing.limits_of(workspace)
-    unreachable = ""
+    trouble = ""
     ask = now - seen.asked_archive >= 60 * workspace.settings.look_every_minutes
     try:
         plan = refreshing.stale_plan(workspace, ask_archive=ask)
     except ArchiveError as error:
-        plan, unreachable = None, f"; the archive cannot be asked: {error}"
+        plan, trouble = None, f"; the archive cannot be asked: {error}"
     if ask:
         seen.asked_archive = now
+    planning: tuple[Start, ...] = ()
     if plan is not None:
         seen.asked_archive = 0.0  # until the catalogue is that of the archive, ask at every look
-        return Look(
-            decide([plan], {plan.key: tried(plan)}, now, limits).start, "the archive has changed: planning anew"
-        )
-    if not cohort_datasets(workspace):
-        return Look((), f"there is no cohort yet{unreachable}")
+        planning = decide([plan], {plan.key: tried(plan)}, now, limits).start
+        if not is_given_up(tried(plan), limits):
+            return Look(planning, "the archive has changed: planning anew")
+        trouble = f"; planning anew failed: {last_error(tried(plan))}"
+    if read_manifest(workspace.layout.split()) is None:
+        return Look(planning, f"there is no plan yet{trouble}")
     refresh = current_refresh(workspace.layout)
     wanted = refreshing.wanted(workspace, seen.settled, tried)
     decision = decide(wanted, {work.key: tried(work) for work in wanted}, now, limits)
@@ -102,9 +105,9 @@ def look(workspace: Workspace, instance: dg.DagsterInstance, seen: Seen, now: fl
     write_refresh(workspace.layout, refresh)
     counts = refresh.counts()
     return Look(
-        decision.start,
+        (*planning, *decision.start),
         f"refresh {refresh.number} to {refresh.to_release.name} is {refresh.state}: {counts['partitions_done']} of "
-        f"{counts['partitions_asked']} runs done, {counts['partitions_set_aside']} set aside{unreachable}",
+        f"{counts['partitions_asked']} runs done, {counts['partitions_set_aside']} set aside{trouble}",
     )
 
 

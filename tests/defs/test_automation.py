@@ -1,4 +1,5 @@
 import fcntl
+import time
 
 import dagster as dg
 import pytest
@@ -86,6 +87,24 @@ def test_an_archive_that_does_not_answer_holds_up_nothing_that_was_planned(insta
         found = look(planned, instance, Seen(), 1e9)
     assert "nobody answers" in found.says
     assert sorted(start.work.partition for start in found.start) == DATASETS
+
+
+def test_a_plan_that_cannot_be_made_is_tried_now_and_then_and_holds_up_nothing_that_was_planned(
+    instance, planned, changed
+):
+    other = changed(seed=7)
+    (start,) = look(other, instance, Seen(), 1e9).start
+    assert start.work.job == "refresh_catalogue"
+    for _ in range(3):
+        instance.create_run_for_job(
+            defs.resolve_job_def("refresh_catalogue"),
+            tags={WORK_TAG: start.work.key},
+            status=dg.DagsterRunStatus.FAILURE,
+        )
+    soon, later = (look(other, instance, Seen(), time.time() + seconds) for seconds in (1, 86400))
+    assert sorted(one.work.partition for one in soon.start) == DATASETS
+    assert sorted(one.work.partition for one in later.start) == ["", *DATASETS]
+    assert "planning anew failed" in soon.says
 
 
 def test_the_archive_is_asked_for_its_version_no_oftener_than_the_setting_says(instance, planned, changed):
