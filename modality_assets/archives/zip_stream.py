@@ -135,6 +135,7 @@ class ZipStream:
 
     def _stored(self, left: int) -> Iterator[memoryview]:
         while left:
+            self._source.window(min(left, PIECE))  # few large pieces are handled quicker than many small ones
             piece = self._source.some(left)
             left -= len(piece)
             yield piece

@@ -8,6 +8,7 @@ import numpy as np
 
 from modality_assets.archives.replica.delivery import series_zip
 from modality_assets.archives.replica.index import Instance, SeriesRecord
+from modality_assets.archives.zip_stream import ZipStream
 
 
 def test_a_zip_of_large_files_never_is_in_memory_as_a_whole(tmp_path: Path) -> None:
@@ -34,3 +35,14 @@ def test_instances_with_one_number_keep_different_names(tmp_path: Path) -> None:
     whole = b"".join(itertools.chain(series_zip(record, tmp_path, new_names=True, md5=False)))
     with zipfile.ZipFile(io.BytesIO(whole)) as got:
         assert [got.read(name) for name in got.namelist()] == [b"a", b"b"]
+
+
+def test_sizes_stand_before_the_files_so_that_a_zip_can_be_unpacked_while_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"some bytes")
+    instances = [Instance("a", 10, 0.0, {"SOPInstanceUID": "a", "InstanceNumber": "1"})]
+    record = SeriesRecord({"Collection": "c", "SeriesInstanceUID": "1.2", "LicenseName": "CC BY"}, instances)
+    stream = ZipStream(series_zip(record, tmp_path, new_names=False, md5=True))
+    members = [(member.name, member.size_bytes, member.crc is None) for member, _ in stream.members()]
+    assert [name for name, _, _ in members] == ["00000001.dcm", "LICENSE", "md5hashes.csv"]
+    assert members[0][1:] == (10, False)
+    assert all(size is not None and not later for _, size, later in members)
