@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from modality_assets.defs.assets.decoded_images import CODE_VERSION as DECODED_VERSION
 from modality_assets.defs.assets.decoded_images import decoded_result
 from modality_assets.defs.assets.rescaled_shards import required_datasets
 from modality_assets.defs.assets.source_files import source_result
@@ -131,7 +132,7 @@ def _stale_datasets(workspace: Workspace, settled: Settled) -> Iterator[Work]:
         if source.fresh_manifest() is not None and decoded_result(workspace, dataset).fresh_manifest() is not None:
             settled.datasets[dataset] = rows[dataset]
         else:
-            yield Work(FETCH, dataset, digest([source.input_hash, choices]))
+            yield Work(FETCH, dataset, digest([source.input_hash, choices, DECODED_VERSION]))
 
 
 def _rows_digests(workspace: Workspace, choices: str) -> dict[str, str]:
