@@ -12,6 +12,7 @@ ARCHITECTURES = {
     "vgg16_dropout": "VGG-16 with dropout",
     "densenet121": "DenseNet-121",
     "mnasnet1_0": "MNASNet 1.0",
+    "efficientnet_lite0": "EfficientNet-Lite0",
 }
 RESCALINGS = {
     "image_range": "each image's own range",

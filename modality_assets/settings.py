@@ -62,6 +62,7 @@ class Settings(BaseModel):
         "vgg16_dropout",
         "densenet121",
         "mnasnet1_0",
+        "efficientnet_lite0",
     )
     recipe: str = "dissertation"
     epochs: int | None = Field(None, ge=1, description="overrides the recipe's number of epochs")
@@ -107,7 +108,7 @@ class Settings(BaseModel):
 
 DEMO = Settings(
     image_size=64,
-    architectures=("resnet18", "mnasnet1_0"),
+    architectures=("resnet18", "efficientnet_lite0"),
     rescalings=("image_range", "dtype_range"),
     recipe="quick",
     look_every_minutes=0.25,

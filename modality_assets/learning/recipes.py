@@ -63,10 +63,10 @@ _RECIPES = {
     ),
     "robust": Recipe(
         name="robust",
-        epochs=12,
-        batch_size=64,
+        epochs=15,
+        batch_size=32,
         optimiser="adamw",
-        learning_rate=2e-3,
+        learning_rate=1e-3,
         weight_decay=0.05,
         schedule="cosine",
         warmup_share=0.1,
@@ -74,16 +74,16 @@ _RECIPES = {
         augmentation=Augmentation(
             flip_horizontal=True,
             flip_vertical=True,
-            zoom=(0.8, 2.0),
-            shift=0.2,
-            rotation=20,
-            gamma=0.4,
+            zoom=(0.75, 1.8),
+            shift=0.15,
+            rotation=15,
+            gamma=0.3,
             contrast=0.2,
             noise=0.03,
         ),
         standardise=True,
         label_smoothing=0.1,
-        averaging_decay=0.99,
+        averaging_decay=0.98,
         clip_norm=1.0,
     ),
 }
@@ -110,7 +110,8 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
     VGG16 has no normalisation: at the rates of the others it never leaves chance. It gets
     `dissertation_low_lr` for `dissertation`, and a tenth of the rate of any other recipe. MNASNet is
     twice as fast as ResNet-18 and learns half as fast: `quick` gives it twice the epochs and rate.
-    EfficientNet-Lite0 has seen photographs: but for the published recipe it keeps what it learnt from them.
+    EfficientNet-Lite0 has seen photographs: but for the published recipe it keeps what it learnt from them,
+    and only its classifier learns, which takes a few passes at a high rate.
     """
     if architecture.startswith("vgg"):
         if name == "dissertation":
@@ -122,5 +123,12 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
         changes = {"epochs": 2 * quick.epochs, "learning_rate": 2 * quick.learning_rate} | changes
     elif architecture == "efficientnet_lite0" and not name.startswith("dissertation"):
         # standardised images would be others than those that the weights know
-        changes = {"pretrained": True, "frozen": True, "standardise": False} | changes
+        changes = {
+            "pretrained": True,
+            "frozen": True,
+            "standardise": False,
+            "epochs": 3,
+            "batch_size": 32,
+            "learning_rate": 3e-3,
+        } | changes
     return recipe(name, **changes)
