@@ -18,6 +18,9 @@ PARTITIONED = (
     "study_trial",
 )
 
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run configuration of what a command shows in its own way."""
+
 PARTITIONS_AT_ONCE = 16
 """Runs that a command has going at a time on a cluster; the pools of the instance may let fewer work."""
 
@@ -45,7 +48,11 @@ def jobs_for(workspace: Workspace) -> list[Any]:
     """Return a job for each partitioned asset, which a machine can load by name; none where there is no cluster."""
     if workspace.settings.cluster is None:
         return []
-    return [dg.define_asset_job(job_name(asset), selection=[asset]) for asset in PARTITIONED]
+    # Without checks, each of which would be a job of its own: `check_here` evaluates them once for all partitions.
+    return [
+        dg.define_asset_job(job_name(asset), selection=dg.AssetSelection.assets(asset).without_checks())
+        for asset in PARTITIONED
+    ]
 
 
 def asks(*, cores: int, gpus: bool = False) -> dict[str, Any]:
@@ -70,8 +77,23 @@ def execute_on_cluster(
         instance,
         raise_on_error=False,
         tags={**process_tag(), **_partition_tags(definitions, asset, key)},
-        run_config={"resources": {"workspace": {"config": moved.model_dump()}}},
+        run_config=QUIET | {"resources": {"workspace": {"config": moved.model_dump()}}},
     )
+
+
+def check_here(definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str) -> None:
+    """Evaluate the checks of an asset in this process; they look at everything on disk, so once is enough."""
+    key = dg.AssetKey(asset)
+    if any(check.asset_key == key for check in definitions.resolve_asset_graph().asset_check_keys):
+        dg.materialize(
+            list(definitions.asset_checks or []),
+            selection=dg.AssetSelection.checks_for_assets(key),
+            instance=instance,
+            resources={"workspace": workspace},
+            run_config=QUIET,
+            raise_on_error=False,
+            tags=process_tag(),
+        )
 
 
 def _partition_tags(definitions: dg.Definitions, asset: str, key: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from modality_assets.archives.fetch_plan import plan_cohort
-from modality_assets.defs.cluster import PARTITIONS_AT_ONCE, execute_on_cluster
+from modality_assets.defs.cluster import PARTITIONS_AT_ONCE, QUIET, check_here, execute_on_cluster
 from modality_assets.defs.instance import fail_dead_runs, open_instance
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.processes import process_tag
@@ -18,8 +18,6 @@ from modality_assets.defs.steps import STEPS, Step, cohort_datasets
 from modality_assets.defs.workspace import Workspace
 from modality_assets.layout import DataLayout
 from modality_assets.progress import SILENT, Progress
-
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class AlreadyRunningError(Exception):
@@ -132,7 +130,10 @@ def _materialise_all(
     if workspace.settings.cluster is None:
         return [error for key in keys if (error := attempt(key))]
     with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as threads:
-        return [error for error in threads.map(attempt, keys) if error]
+        failures = [error for error in threads.map(attempt, keys) if error]
+    if any(key is not None for key in keys):
+        check_here(definitions, instance, workspace, asset)
+    return failures
 
 
 def _materialise(
@@ -144,7 +145,7 @@ def _materialise(
         partition_key=key,
         raise_on_error=False,
         tags=process_tag(),
-        run_config=_QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
+        run_config=QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
     )
     if not run.success:
         raise MaterialisationError(asset, key, _cause(run.run_id, run.all_events))
