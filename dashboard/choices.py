@@ -1,12 +1,14 @@
 """What a person chooses on a page; the address carries it, so that it reproduces the view."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
 from dashboard import labels
 from dashboard.results import Model, NotMaterialisedError, Results
+
+Width = int | Literal["stretch"]
 
 
 def choose(
@@ -17,6 +19,7 @@ def choose(
     default: str | None = None,
     words: Callable[[str], str] = str,
     help_text: str | None = None,
+    width: Width = "stretch",
     at: Any = st,
 ) -> str:
     """Show a choice that the URL carries as ``parameter``."""
@@ -26,22 +29,31 @@ def choose(
     key = f"choice-{parameter}"
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
-    chosen: str = at.selectbox(label, options, index=index, format_func=words, key=key, help=help_text)
+    chosen: str = at.selectbox(label, options, index=index, format_func=words, key=key, help=help_text, width=width)
     st.query_params[parameter] = chosen
     return chosen
 
 
 def choose_many(
-    label: str, options: Sequence[str], parameter: str, *, words: Callable[[str], str] = str, at: Any = st
+    label: str,
+    options: Sequence[str],
+    parameter: str,
+    *,
+    words: Callable[[str], str] = str,
+    width: Width = "stretch",
+    at: Any = st,
 ) -> list[str]:
     """Show a choice of any number, none meaning all, that the URL carries as ``parameter``."""
     wanted = [one for one in st.query_params.get_all(parameter) if one in options]
     key = f"choice-{parameter}"
     if key in st.session_state:
         st.session_state[key] = [one for one in st.session_state[key] if one in options]
-        chosen: list[str] = at.multiselect(label, options, format_func=words, key=key, placeholder="all")
+        default = None
     else:
-        chosen = at.multiselect(label, options, default=wanted, format_func=words, key=key, placeholder="all")
+        default = wanted
+    chosen: list[str] = at.multiselect(
+        label, options, default=default, format_func=words, key=key, placeholder="all", width=width
+    )
     if chosen:
         st.query_params[parameter] = chosen
     elif parameter in st.query_params:
@@ -61,11 +73,11 @@ def choose_switch(label: str, parameter: str, *, default: bool = True, at: Any =
     return chosen
 
 
-def choose_range(label: str, parameter: str, *, at: Any = st) -> tuple[int, int]:
+def choose_range(label: str, parameter: str, *, width: Width = "stretch", at: Any = st) -> tuple[int, int]:
     """Show a range of percent, from 0 to 100, that the URL carries as ``parameter``, such as '40-100'."""
     key = f"choice-{parameter}"
     low, high = _range(st.query_params.get(parameter, ""))
-    chosen: tuple[int, int] = at.slider(label, 0, 100, (low, high), step=5, format="%d %%", key=key)
+    chosen: tuple[int, int] = at.slider(label, 0, 100, (low, high), step=5, format="%d %%", key=key, width=width)
     if chosen != (0, 100):
         st.query_params[parameter] = f"{chosen[0]}-{chosen[1]}"
     elif parameter in st.query_params:
@@ -91,12 +103,18 @@ def model_name(model: Model) -> str:
 
 
 def choose_model(
-    results: Results, parameter: str = "model", label: str = "Model", *, only_networks: bool = False, at: Any = st
+    results: Results,
+    parameter: str = "model",
+    label: str = "Model",
+    *,
+    only_networks: bool = False,
+    width: Width = "stretch",
+    at: Any = st,
 ) -> Model:
     """Show a choice among the evaluated models, the best on validate first; ``only_networks`` leaves baselines out."""
     results.models.main()
     by_key = {model.key: model for model in results.models.all() if model.has_network or not only_networks}
     if not by_key:
         raise NotMaterialisedError("trained_model")
-    key = choose(label, list(by_key), parameter, words=lambda key: model_name(by_key[key]), at=at)
+    key = choose(label, list(by_key), parameter, words=lambda key: model_name(by_key[key]), width=width, at=at)
     return by_key[key]

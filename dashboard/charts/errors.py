@@ -18,7 +18,7 @@ def confusion(matrix: Sequence[Sequence[int]], *, compact: bool = False) -> go.F
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     text = [
-        [f"{labels.count(n)}<br>{100 * s:.1f} %" if total else "–" for n, s in zip(row, part, strict=True)]
+        [f"{labels.count(n)}<br>{_percent(s)}" if total else "–" for n, s in zip(row, part, strict=True)]
         for row, part, (total,) in zip(counts, shares, totals, strict=True)
     ]
     figure = go.Figure(
@@ -28,20 +28,23 @@ def confusion(matrix: Sequence[Sequence[int]], *, compact: bool = False) -> go.F
             y=list(CLASSES),
             text=text,
             texttemplate="%{text}",
-            textfont={"size": 13},
+            textfont={"size": 12},
             colorscale="Cividis",
             zmin=0,
             zmax=100,
             xgap=3,
             ygap=3,
-            colorbar={"title": {"text": "% of the<br>actual class"}, "thickness": 14},
-            showscale=not compact,
+            showscale=False,
             hovertemplate="actual %{y}, predicted %{x}<br>%{z:.1f} % of the row<extra></extra>",
         )
     )
     figure.update_xaxes(title="predicted class (columns)", side="bottom", showgrid=False)
     figure.update_yaxes(title="actual class (rows)", autorange="reversed", showgrid=False)
     return finished(figure, height=380 if compact else 460)
+
+
+def _percent(share: float) -> str:
+    return "100 %" if share == 1 else "0 %" if share == 0 else labels.percent(share)
 
 
 def reliability(bins: Sequence[dict[str, Any]]) -> go.Figure:

@@ -8,6 +8,7 @@ import polars as pl
 
 ROW_PIXELS = 26
 _MOST_LETTERS = 34
+_LEGEND_ENTRIES_A_ROW = 3
 
 
 def finished(
@@ -20,15 +21,15 @@ def finished(
     legend_below: bool = False,
 ) -> go.Figure:
     """Give a figure its height, from ``rows`` of ``row_pixels`` or as stated, and a legend that covers nothing."""
-    legend_head = 0 if figure.layout.showlegend is False or len(figure.data) < 2 else 30
-    above = legend_head + 14 if not legend_below else 14
-    tall = height if height is not None else 62 + above + head + row_pixels * max(rows or 0, 2)
-    legend: dict[str, Any] = {"orientation": "h", "yanchor": "bottom", "xanchor": "left", "x": 0, "title": None}
-    if legend_below:
-        legend |= {"yanchor": "top", "y": -0.22}
-    else:
-        plot = max(tall - above - head - 50, 50)
-        legend |= {"y": 1 + (8 + head) / plot, "traceorder": "normal"}
+    named = sum(trace.name is not None and trace.showlegend is not False for trace in figure.data)
+    has_legend = figure.layout.showlegend is not False and len(figure.data) > 1
+    legend_head = 30 if has_legend and not legend_below else 0
+    legend_foot = 20 * -(-named // _LEGEND_ENTRIES_A_ROW) if has_legend and legend_below else 0
+    above = legend_head + 14
+    tall = height if height is not None else 62 + above + head + legend_foot + row_pixels * max(rows or 0, 2)
+    plot = max(tall - above - head - legend_foot - 50, 50)
+    legend: dict[str, Any] = {"orientation": "h", "xanchor": "left", "x": 0, "title": None, "traceorder": "normal"}
+    legend |= {"yanchor": "top", "y": -52 / plot} if legend_below else {"yanchor": "bottom", "y": 1 + (8 + head) / plot}
     margin = {"l": 10, "r": 24, "t": above + head, "b": 10}
     figure.update_layout(height=tall, margin=margin, legend=legend)
     figure.update_xaxes(automargin=True)

@@ -48,7 +48,7 @@ def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float]
     figure.update_xaxes(range=[0, 103], title=f"{labels.column(measure).lower()}, %")
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], title=None)
     figure.update_layout(scattermode="group", scattergap=0.35)
-    return finished(figure, rows=len(names), row_pixels=34 if len(names) > 8 else 44)
+    return finished(figure, rows=len(names), row_pixels=34 if len(names) > 8 else 44, legend_below=True)
 
 
 def _add_floors(figure: go.Figure, floors: Mapping[str, float], names: Sequence[str]) -> None:
@@ -140,4 +140,4 @@ def probe_dots(table: pl.DataFrame, words: Mapping[str, str]) -> go.Figure:
         )
     figure.update_xaxes(range=[-2, 103], title="images whose dataset is named, %")
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], title=None)
-    return finished(figure, rows=len(names), row_pixels=34)
+    return finished(figure, rows=len(names), row_pixels=34, legend_below=True)

@@ -65,7 +65,7 @@ def show_classes() -> None:
 
 def show_breakdown() -> None:
     _, source = results.archive.catalogue()
-    by = choose("Images by", list(_BY), "by", words=_BY.__getitem__, at=st.columns([1, 3])[0])
+    by = choose("Images by", list(_BY), "by", words=_BY.__getitem__, width=220)
     counted = results.archive.images_by(by)
     values = counted[by].n_unique()
     some = f"; the {_MOST} with the most of {values}, the CSV has all" if values > _MOST else ""

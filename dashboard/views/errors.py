@@ -41,7 +41,7 @@ def show_confusion(model: Model, split: str) -> None:
             st.markdown(sentence)
         per_class = pl.DataFrame(
             [
-                {"Class": name, "Precision": one["precision"], "Recall": one["recall"], "Area under ROC": one["auc"]}
+                {"Class": name, "Precision": one["precision"], "Recall": one["recall"], "ROC area": one["auc"]}
                 for name, one in found["per_class"].items()
             ],
             infer_schema_length=None,
@@ -75,13 +75,13 @@ def reliability_in_words(model: Model, split: str) -> str | None:
 
 @st.fragment
 def show_images(model: Model, split: str) -> None:
-    cells = st.columns([3, 2, 2, 3, 2])
+    line = st.container(horizontal=True, gap="medium")
     datasets = sorted(results.models.per_dataset(model).filter(pl.col("split") == split)["dataset"].unique())
-    chosen = choose_many("Datasets", datasets, "dataset", at=cells[0])
-    actual = choose_many("Actual class", CLASSES, "actual", at=cells[1])
-    predicted = choose_many("Predicted class", CLASSES, "predicted", at=cells[2])
-    low, high = choose_range("Confidence", "confidence", at=cells[3])
-    order = choose("Order", ["surest", "least sure"], "order", words=lambda one: f"{one} first", at=cells[4])
+    chosen = choose_many("Datasets", datasets, "dataset", width=260, at=line)
+    actual = choose_many("Actual class", CLASSES, "actual", width=170, at=line)
+    predicted = choose_many("Predicted class", CLASSES, "predicted", width=170, at=line)
+    low, high = choose_range("Confidence", "confidence", width=220, at=line)
+    order = choose("First", ["surest", "least sure"], "order", words=lambda one: f"the {one}", width=170, at=line)
     wanted = Wanted(
         split,
         tuple(chosen),
@@ -155,9 +155,9 @@ def confusion_in_words(model: Model, split: str) -> str | None:
 
 
 def show() -> None:
-    left, right = st.columns([3, 1])
-    model = choose_model(results, at=left)
-    split = choose("Split", SPLITS, "split", default="test", at=right)
+    line = st.container(horizontal=True, gap="medium")
+    model = choose_model(results, width=440, at=line)
+    split = choose("Split", SPLITS, "split", default="test", width=150, at=line)
     open_linked_image(results, model)
     section(
         "Confusion",

@@ -8,7 +8,7 @@ from dashboard.choices import choose, choose_many, choose_switch, model_name
 from dashboard.exhibits import chart, table
 from dashboard.presentation import section, start_page
 from dashboard.results import Source
-from dashboard.studies import baselines_in_words, floors_of, probe_in_words, show_baselines, show_probe
+from dashboard.studies import baselines_in_words, best_baseline, probe_in_words, show_baselines, show_probe
 from modality_assets.modality import SPLITS
 
 _MEASURES = ["accuracy", "balanced_accuracy"]
@@ -36,23 +36,25 @@ def best_in_words() -> str | None:
 
 def show_accuracy() -> None:
     _, source = results.models.comparison()
-    left, right = st.columns([1, 3], vertical_alignment="bottom")
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     measure = choose(
         "Measure",
         _MEASURES,
         "measure",
         words=labels.column,
         help_text="Balanced accuracy is the mean over the classes of the share of their images that is recognised.",
-        at=left,
+        at=row,
+        width=220,
     )
     rows = compared("main").filter(pl.col("split").is_in(SPLITS))
-    if not choose_switch("Published figures", "published", at=right):
+    if not choose_switch("Published figures", "published", at=row):
         rows = rows.filter(~pl.col("published"))
     ours_first = rows.sort("published", "rescaling", "label", descending=[False, True, False])
+    floor = {f"best baseline ({name})": share for name, share in best_baseline(results, measure).items()}
     n = rows.filter(~pl.col("published")).unique("split")["images"].sum()
     whiskers = "; whiskers: 95 % intervals by bootstrap over datasets and patients" if measure == "accuracy" else ""
     chart(
-        charts.accuracy_dots(ours_first, measure, floors_of(results, measure)),
+        charts.accuracy_dots(ours_first, measure, floor),
         name=f"models-{measure}",
         source=source,
         data=ours_first.drop("label"),
@@ -135,7 +137,7 @@ def show_cost() -> None:
     _, source = results.models.comparison()
     rows = compared("main").filter(~pl.col("published") & (pl.col("split") == "test"))
     costs = ["predict_ms_per_image", "train_seconds"]
-    cost = choose("Cost", costs, "cost", words=labels.column, at=st.columns([1, 3])[0])
+    cost = choose("Cost", costs, "cost", words=labels.column, width=260)
     known = rows.filter(pl.col(cost).is_not_null() & pl.col("accuracy").is_not_null())
     if known.is_empty():
         st.write("No model has been timed yet: materialise `evaluation_report`.")
@@ -159,7 +161,7 @@ def show_studies() -> None:
     if not studies:
         st.info("No study has been run: materialise the asset `study_trial`, then `model_comparison`.")
         return
-    study = choose("Study", studies, "study", words=labels.rule, at=st.columns([1, 3])[0])
+    study = choose("Study", studies, "study", words=labels.rule, width=260)
     rows = compared(study)
     if rows["recipe"].n_unique() > 1 or rows["seed"].n_unique() > 1:
         seed = pl.format(", seed {}", "seed") if rows["seed"].n_unique() > 1 else pl.lit("")

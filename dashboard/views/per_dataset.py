@@ -34,17 +34,17 @@ def joined(model: Model, other: Model | None, split: str) -> pl.DataFrame:
 
 
 def show() -> None:
-    first, second, third, fourth, fifth = st.columns([4, 4, 2, 2, 2])
-    model = choose_model(results, at=first)
+    line = st.container(horizontal=True, gap="medium")
+    model = choose_model(results, width=320, at=line)
     models = [one for one in results.models.all() if one.key != model.key]
     others = {_NONE: "no other", **{one.key: model_name(one) for one in models}}
-    compared_with = choose("Compare with", list(others), "other", words=others.__getitem__, at=second)
-    split = choose("Split", SPLITS, "split", default="test", at=third)
+    compared_with = choose("Compare with", list(others), "other", words=others.__getitem__, width=320, at=line)
+    split = choose("Split", SPLITS, "split", default="test", width=130, at=line)
     other = next((one for one in models if one.key == compared_with), None)
     rows = joined(model, other, split)
     parts = sorted(rows["body_part"].drop_nulls().unique())
-    part = choose("Body part", ["all", *parts], "part", at=fourth)
-    modality = choose("Class", ["all", *CLASSES], "class", at=fifth)
+    part = choose("Body part", ["all", *parts], "part", width=150, at=line)
+    modality = choose("Class", ["all", *CLASSES], "class", width=110, at=line)
     open_linked_image(results, model)
     if rows.is_empty():
         st.info(f"This model has no predictions on {split}: materialise `evaluation_report` for it.")

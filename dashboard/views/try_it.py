@@ -25,7 +25,7 @@ results = start_page(
 
 
 def show() -> None:
-    model = choose_model(results, only_networks=True)
+    model = choose_model(results, only_networks=True, width=440)
     uploads = st.file_uploader("Files", accept_multiple_files=True, max_upload_size=MOST_BYTES >> 20)
     if not uploads:
         st.caption(

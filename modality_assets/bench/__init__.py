@@ -5,7 +5,7 @@ import platform
 from importlib import import_module
 from typing import Any
 
-BENCHES = ("preprocess", "shards", "loader", "train", "download")
+BENCHES = ("preprocess", "shards", "loader", "train", "download", "dashboard")
 """Each is a module of this room with one public function, ``bench_<name>``."""
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,21 @@ _FOR_CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-backg
 _SECONDS = 60
 
 
+class NoBrowserError(Exception):
+    """There is no Chromium, or no Playwright to drive it."""
+
+
+class NotServedError(Exception):
+    """The dashboard did not start."""
+
+
 def bench_dashboard(
     *,
     predictions: int = 4_500_000,
     datasets: int = 120,
     models: int = 16,
     rounds: int = 3,
+    pages: Sequence[str] = PAGES,
     root: Path | None = None,
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
@@ -46,12 +55,12 @@ def bench_dashboard(
 
     ``root`` is a data root to show; by default results are made up: ``predictions`` over ``datasets`` by ``models``.
     ``first_visit_seconds`` is the slowest page's on a server that has just started. Memory is that of the server
-    with its children at its highest, in MiB. Raises `FileNotFoundError` where Chromium is not at MODALITY_CHROMIUM
-    (by default /usr/bin/chromium).
+    with its children at its highest, in MiB. Raises `NoBrowserError` where Chromium is not at MODALITY_CHROMIUM
+    (by default /usr/bin/chromium), `NotServedError` where the dashboard does not start.
     """
     chromium = Path(os.environ.get("MODALITY_CHROMIUM", "/usr/bin/chromium"))
     if not chromium.is_file():
-        raise FileNotFoundError(f"{chromium}: install Debian's chromium, or name one with MODALITY_CHROMIUM")
+        raise NoBrowserError(f"{chromium}: install Debian's chromium, or name one with MODALITY_CHROMIUM")
     with tempfile.TemporaryDirectory(prefix="bench-dashboard-") as temporary:
         folder = Path(temporary)
         if root is None:
@@ -70,9 +79,9 @@ def bench_dashboard(
         with (
             _serve(dashboard_command(port), port, root, folder) as server,
             _browser(chromium) as browser,
-            progress.task("Opening pages", total=(rounds + 1) * len(PAGES), unit="pages") as task,
+            progress.task("Opening pages", total=(rounds + 1) * len(pages), unit="pages") as task,
         ):
-            found: dict[str, list[float]] = {page: [] for page in PAGES}
+            found: dict[str, list[float]] = {page: [] for page in pages}
             for _ in range(rounds + 1):
                 for page, seconds in found.items():
                     seconds.append(_first_figure(browser, f"{server.url}/{'' if page == 'overview' else page}"))
@@ -122,7 +131,7 @@ def _serve(command: list[str], port: int, root: Path, folder: Path) -> Iterator[
                     break
             except OSError:
                 if time.monotonic() > until or process.poll() is not None:
-                    raise RuntimeError(f"no dashboard: {(folder / 'log').read_text()[-2000:]}") from None
+                    raise NotServedError((folder / "log").read_text()[-2000:]) from None
                 time.sleep(0.1)
         yield _Server(url, process)
     finally:
@@ -138,7 +147,10 @@ def _free_port() -> int:
 
 @contextmanager
 def _browser(chromium: Path) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise NoBrowserError("playwright is not installed: pip install '.[dev]'") from None
 
     with sync_playwright() as started:
         launched = started.chromium.launch(executable_path=str(chromium), args=_FOR_CHROMIUM)

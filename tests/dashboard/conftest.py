@@ -1,5 +1,6 @@
 """Made-up results for the pages, and the app that shows them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,3 +61,12 @@ def with_network(tmp_path_factory: pytest.TempPathFactory) -> DataLayout:
         write_model(TrainingResult("resnet18", contract, network.state_dict(), {}, []), folder)
         Calibration().save(folder)
     return layout
+
+
+SCREENSHOTS = Path(os.environ.get("MODALITY_SCREENSHOTS", "screenshots")).absolute()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the pictures of the pages lie, whatever became of the tests."""
+    if SCREENSHOTS.is_dir() and (pictures := [*SCREENSHOTS.glob("*.png")]):
+        terminalreporter.write_line(f"{len(pictures)} screenshots of the dashboard: {SCREENSHOTS}")

@@ -4,11 +4,6 @@ Screenshots of every page go to ./screenshots, or the folder that MODALITY_SCREE
 """
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +12,10 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from modality_assets.layout import DataLayout
+from tests.dashboard.conftest import SCREENSHOTS
+from tests.dashboard.serving import served
 
 CHROMIUM = Path(os.environ.get("MODALITY_CHROMIUM", "/usr/bin/chromium"))
-APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = ("overview", "models", "per_dataset", "errors", "try_it", "archive", "split", "quality")
 _FOR_CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 _PROBES = "/_stcore/"
@@ -30,41 +26,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def address(with_network: DataLayout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "MODALITY_DATA": str(with_network.root),
-        "MODALITY_ARCHIVE": "replica",
-        "MODALITY_DAGSTER_URL": "http://127.0.0.1:9",
-    }
-    options = ["--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true"]
-    log = tmp_path_factory.mktemp("streamlit") / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(APP), *options, "--browser.gatherUsageStats=false"],
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-    assert "Traceback" not in log.read_text()
-
-
-def _wait_for(url: str, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.3)
-    pytest.fail(f"the dashboard did not start: {log.read_text()}")
+    with served(with_network.root, tmp_path_factory.mktemp("streamlit") / "log") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +64,8 @@ def tab(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def screenshots() -> Path:
-    folder = Path(os.environ.get("MODALITY_SCREENSHOTS", "screenshots")).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    print(f"screenshots: {folder}")
-    return folder
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS
 
 
 def go(tab: Any, address: str, page: str, query: str = "") -> None:
@@ -183,3 +144,48 @@ def test_a_dicom_file_gets_a_class_and_a_text_file_a_reason(
     assert "notes.txt" in refused.inner_text()
     assert tab.get_by_text("CT_small.dcm").count() >= 1
     tab.screenshot(path=str(screenshots / "try_it-answer.png"), full_page=True)
+
+
+def test_an_image_is_opened_with_what_speaks_for_its_class_and_the_address_opens_it_again(
+    tab: Any, address: str, screenshots: Path
+) -> None:
+    go(tab, address, "errors")
+    tab.get_by_role("button", name="Look closer").first.click()
+    dialog = tab.locator("[role=dialog]")
+    dialog.get_by_text("Grad-CAM").wait_for(timeout=150_000)
+    assert dialog.locator("[data-testid=stImage] img").count() == 2
+    assert "image=" in tab.url
+    tab.wait_for_timeout(700)
+    tab.screenshot(path=str(screenshots / "image.png"))
+    tab.reload()
+    tab.locator("[role=dialog]").get_by_text("Grad-CAM").wait_for(timeout=60_000)
+
+
+def test_filters_of_the_gallery_are_in_the_address(tab: Any, address: str) -> None:
+    go(tab, address, "errors", "?split=train")
+    tab.locator("[data-testid=stMultiSelect]", has_text="Actual class").locator("input").click()
+    tab.get_by_role("option", name="CT").click()
+    tab.wait_for_url("**actual=CT**")
+    settle(tab)
+    shown = tab.locator("[data-testid=stMarkdown] p", has_text="→").all_inner_texts()
+    assert {text.split(" → ")[0] for text in shown if text[:2] in ("CT", "MR", "PT", "XR")} == {"CT"}
+
+
+def test_in_a_minute_one_finds_the_worst_dataset_and_what_is_new(tab: Any, address: str) -> None:
+    go(tab, address, "overview")
+    said = tab.locator("[data-testid=stMain]").inner_text()
+    assert "Its worst dataset: made-up-" in said
+    assert "Since the last refresh: 1 new dataset" in said
+    tab.get_by_text("How classes are confused").click()
+    tab.wait_for_url("**/errors**")
+    settle(tab)
+    assert "is confused most" in tab.locator("[data-testid=stMain]").inner_text()
+
+
+def test_a_narrow_window_cuts_nothing_off(tab: Any, address: str, screenshots: Path) -> None:
+    tab.set_viewport_size({"width": 1000, "height": 1000})
+    for page in ("overview", "models", "split"):
+        go(tab, address, page)
+        wide = tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert wide, f"{page} is wider than the window"
+        tab.screenshot(path=str(screenshots / f"{page}-narrow.png"))
