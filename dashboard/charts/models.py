@@ -57,7 +57,8 @@ def _add_floors(figure: go.Figure, floors: Mapping[str, float], names: Sequence[
             x=[100 * share] * len(names),
             y=[*names],
             mode="lines",
-            name=f"{name}: {labels.percent(share)}",
+            name=name,
+            showlegend=False,  # a long entry would leave the legend one column
             line={"dash": dash, "width": 1.5, "color": GREY},
             hovertemplate=f"{name}: {labels.percent(share)}<extra></extra>",
         )

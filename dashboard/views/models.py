@@ -50,7 +50,8 @@ def show_accuracy() -> None:
     if not choose_switch("Published figures", "published", at=row):
         rows = rows.filter(~pl.col("published"))
     ours_first = rows.sort("published", "rescaling", "label", descending=[False, True, False])
-    floor = {f"best baseline ({name})": share for name, share in best_baseline(results, measure).items()}
+    floor = best_baseline(results, measure)
+    line = "".join(f"; dashed: the best baseline, {name}, {labels.percent(share)}" for name, share in floor.items())
     n = rows.filter(~pl.col("published")).unique("split")["images"].sum()
     whiskers = "; whiskers: 95 % intervals by bootstrap over datasets and patients" if measure == "accuracy" else ""
     chart(
@@ -60,7 +61,7 @@ def show_accuracy() -> None:
         data=ours_first.drop("label"),
         n=n or 0,
         of="images per model over the splits",
-        unit=f"% of images{whiskers}; hollow marks: published",
+        unit=f"% of images{whiskers}; hollow marks: published{line}",
     )
     shown = ours_first.drop("published", "study").select("label", pl.exclude("label", "architecture", "rescaling"))
     with st.expander("As a table"):

@@ -22,7 +22,7 @@ class Served:
 
     def is_well(self) -> bool:
         """Whether the server answers the question for its health."""
-        with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=60) as answer:
             return bool(answer.status == 200)
 
     def memory_mib(self) -> int:

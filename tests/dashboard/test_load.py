@@ -71,7 +71,7 @@ def lying_zip() -> bytes:
 HOSTILE = {
     "bomb.zip": lambda: zipped({"zeros.dcm": bytes(300 << 20)}),
     "many.zip": lambda: zipped({f"{number}.dcm": b"" for number in range(2_500)}),
-    "climbs.zip": lambda: zipped({"../../../tmp/out.png": b"x"}),
+    "climbs.zip": lambda: zipped({"../../../out.png": b"x"}),
     "lies.zip": lying_zip,
     "zip-in-zip.zip": lambda: zipped({"inner.zip": zipped({"zeros.dcm": bytes(1 << 20)})}),
     "huge.png": lambda: large_png(20_000),

@@ -56,8 +56,7 @@ class Visitor:
         self.socket.send(message.SerializeToString())
         urls = self._until("file_urls_response").file_urls_response.file_urls[0]
         self.file = (urls, name, len(content))
-        headers = {"X-Xsrftoken": self.xsrf, "Cookie": f"_streamlit_xsrf={self.xsrf}"}
-        return self.http.put(urls.upload_url, files={"file": (name, content)}, headers=headers)
+        return self.http.put(urls.upload_url, files={"file": (name, content)}, headers={"X-Xsrftoken": self.xsrf})
 
     def ask(self) -> list[str]:
         """Let the page look at what was uploaded last; return the texts that it shows then."""
@@ -69,7 +68,7 @@ class Visitor:
         return self._run(message)
 
     def _xsrf_token(self) -> str:
-        self.http.get("/_stcore/host-config")
+        self.http.get("/_stcore/health")
         found = self.http.cookies.get("_streamlit_xsrf")
         return str(found)
 
@@ -93,7 +92,8 @@ class Visitor:
             found = message.WhichOneof("type")
             if found == "new_session":
                 self.session_id = message.new_session.initialize.session_id
-                self.page_hash = message.new_session.page_script_hash
+            elif found == "navigation":
+                self.page_hash = message.navigation.page_script_hash
             elif found == "delta" and message.delta.WhichOneof("type") == "new_element":
                 self._note(message.delta.new_element)
             if found == kind:
