@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from modality_assets.imaging.worker_process import processor_seconds
 from modality_assets.imaging.workers import WORKER_ENVIRONMENT, Batch, DecodingPool, Piece
 
 _CORES = {"two_workers": 2}
@@ -189,12 +190,7 @@ class _Clock:
 
     def _processor_seconds(self) -> float:
         pids = self._pool.worker_pids() if isinstance(self._pool, DecodingPool) else []
-        return time.process_time() + sum(map(_processor_seconds_of, pids))
-
-
-def _processor_seconds_of(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return time.process_time() + sum(map(processor_seconds, pids))
 
 
 def _publish(folder: Path, sha256: dict[str, str]) -> None:

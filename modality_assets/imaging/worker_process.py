@@ -18,7 +18,9 @@ from modality_assets.imaging.batch import FileRecord, FileToDecode
 from modality_assets.imaging.errors import WorkerStartError
 from modality_assets.imaging.worker import HEARTBEAT
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
+_IDLE_SHARE = 0.01  # a process that gets less of a processor than this is asleep, not waiting for its turn
+_PATIENCE = 20  # time limits that even a process which hardly gets its turn may take
 _ROOT = Path(__file__).resolve().parents[2]
 WORKER_ENVIRONMENT = {
     **{f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")},
@@ -51,6 +53,7 @@ class WorkerProcess:
     unread: bytes = b""
     seen: bytes = b""
     since: float = 0.0
+    used: float | None = None  # processor seconds at half the time limit
     ready: bool = False
     timed_out: bool = False
     last_words: str = ""
@@ -64,7 +67,7 @@ class WorkerProcess:
             return iter(())
         if not found:
             return None
-        self.since = time.monotonic()
+        self.since, self.used = time.monotonic(), None
         *whole, self.unread = (self.unread + found).split(b"\n")
         return (json.loads(line) for line in whole)
 
@@ -80,11 +83,25 @@ class WorkerProcess:
             self.process.stdin.flush()
 
     def is_stuck(self, time_limit: float) -> bool:
-        """Whether nothing has moved for ``time_limit`` seconds although there is work."""
+        """Whether nothing has moved for ``time_limit`` seconds although there is work.
+
+        On a crowded machine a process waits for its turn: seconds count for which it had a processor, or slept.
+        """
         beat = bytes(self.heartbeat[:])
         if beat != self.seen or not self.batches:
-            self.seen, self.since = beat, time.monotonic()
-        return time.monotonic() - self.since > (time_limit if self.ready else _START_SECONDS)
+            self.seen, self.since, self.used = beat, time.monotonic(), None
+        waited = time.monotonic() - self.since
+        if not self.ready:
+            return waited > _START_SECONDS
+        if waited <= time_limit / 2:
+            return False
+        used = processor_seconds(self.process.pid)
+        if self.used is None:
+            self.used = used
+        if waited <= time_limit:
+            return False
+        computed, since_half = used - self.used, waited - time_limit / 2
+        return computed >= time_limit / 2 or computed < _IDLE_SHARE * since_half or waited > _PATIENCE * time_limit
 
     def end(self) -> int:
         """End the process; return its exit status, negative for a signal."""
@@ -133,6 +150,15 @@ def start_worker(memory_limit: int, modules: Sequence[str]) -> WorkerProcess:
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
     return WorkerProcess(process, heartbeat, kept, errors, since=time.monotonic())
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the seconds for which a process has had a processor; 0 where /proc does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _tail(errors: IO[bytes]) -> str:

@@ -33,7 +33,7 @@ DEFAULT_MEMORY_LIMIT = 2 << 30
 """Bytes that one worker may use beyond what it has after its start."""
 
 DEFAULT_TIME_LIMIT = 30.0
-"""Seconds within which a worker must finish the next frame."""
+"""Seconds, of a processor's time or asleep, within which a worker must finish the next frame."""
 
 _QUEUE = 2
 _LOOK_SECONDS = 0.1

@@ -52,4 +52,12 @@ def read(path: Path, file: BinaryIO) -> FileFrames:  # noqa: PLR0912
     elif fault == "slow":
         time.sleep(0.4)
         raise ValueError("slow but alive")
+    elif fault == "crowded":  # a fifth of a processor, as on a machine with much else to do
+        until = time.monotonic() + 2.5
+        while time.monotonic() < until:
+            turn = time.thread_time() + 0.02
+            while time.thread_time() < turn:
+                pass
+            time.sleep(0.08)
+        raise ValueError("had to wait for its turn")
     raise AssertionError(fault)

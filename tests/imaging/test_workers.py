@@ -109,6 +109,13 @@ def test_many_slow_files_are_not_taken_for_one_that_hangs(pool: DecodingPool, tm
     assert pool.lost == 0
 
 
+def test_a_file_that_waits_for_its_turn_on_a_crowded_machine_is_no_hang(pool: DecodingPool, tmp_path: Path) -> None:
+    (record,) = decode(pool, [faulty(tmp_path, "crowded")], tmp_path)
+    assert record.error is not None
+    assert "had to wait for its turn" in record.error[2]
+    assert pool.lost == 0
+
+
 def test_workers_are_kept_for_the_next_work(pool: DecodingPool, good: Path, tmp_path: Path) -> None:
     decode(pool, [good] * 8, tmp_path)
     started = time.monotonic()
