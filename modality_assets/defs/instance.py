@@ -28,6 +28,9 @@ run_retries: # of runs that crashed; a dataset that fails has a retry policy of 
   enabled: true
   max_retries: 3
   retry_on_asset_or_op_failure: false
+run_queue: # a launch takes as long as its process takes to start: one after the other, four would never run at once
+  dequeue_use_threads: true
+  dequeue_num_workers: 4
 sensors: # a slow archive holds up no other sensor
   use_threads: true
   num_workers: 4
