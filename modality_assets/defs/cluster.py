@@ -1,10 +1,13 @@
 """Partitions on a Ray cluster, where the settings name one: dagster-ray's executor, and runs that use it."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from modality_assets.defs.instance import open_instance
 from modality_assets.defs.processes import process_tag
 from modality_assets.defs.workspace import Workspace
 from modality_assets.imaging.errors import ClusterError
@@ -22,7 +25,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run configuration of what a command shows in its own way."""
 
 PARTITIONS_AT_ONCE = 16
-"""Runs that a command has going at a time on a cluster; the pools of the instance may let fewer work."""
+"""Runs that a command has going at a time on a cluster, each in a process of its own; pools may let fewer work."""
 
 
 def executor_for(workspace: Workspace) -> dg.ExecutorDefinition:
@@ -67,18 +70,33 @@ def asks(*, cores: int, gpus: bool = False) -> dict[str, Any]:
     return {"dagster-ray/config": {"num_cpus": cores, "num_gpus": settings.cluster_gpus if gpus else 0}}
 
 
-def execute_on_cluster(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str, key: str
-) -> dg.JobExecutionResult:
-    """Materialise one partition in a run whose step is a job of the cluster."""
+def processes_for_runs() -> ProcessPoolExecutor:
+    """Return processes, started when they are needed, for `execute_on_cluster`.
+
+    Dagster configures logging anew for each run, under locks which the event log of another run in the same
+    process may wait for: two runs in threads of one process can stop each other for good.
+    """
+    return ProcessPoolExecutor(PARTITIONS_AT_ONCE, mp_context=multiprocessing.get_context("spawn"))
+
+
+def execute_on_cluster(config: dict[str, Any], asset: str, partition_tags: dict[str, str]) -> tuple[str, bool]:
+    """Materialise one partition in a run whose step is a job of the cluster; return the run's id, and if it succeeded.
+
+    Call it in a process of its own (`processes_for_runs`). ``config`` is that of the workspace.
+    """
+    workspace = Workspace(**config)
     moved = workspace.model_copy(update={"archive": _absolute(workspace.archive)})
-    return dg.execute_job(
-        dg.build_reconstructable_job("modality_assets.definitions", "cluster_job", reconstructable_args=(asset,)),
-        instance,
-        raise_on_error=False,
-        tags={**process_tag(), **_partition_tags(definitions, asset, key)},
-        run_config=QUIET | {"resources": {"workspace": {"config": moved.model_dump()}}},
-    )
+    with (
+        open_instance(workspace.layout) as instance,
+        dg.execute_job(
+            dg.build_reconstructable_job("modality_assets.definitions", "cluster_job", reconstructable_args=(asset,)),
+            instance,
+            raise_on_error=False,
+            tags=process_tag() | partition_tags,
+            run_config=QUIET | {"resources": {"workspace": {"config": moved.model_dump()}}},
+        ) as run,
+    ):
+        return run.run_id, run.success
 
 
 def check_here(definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str) -> None:
@@ -96,7 +114,7 @@ def check_here(definitions: dg.Definitions, instance: dg.DagsterInstance, worksp
         )
 
 
-def _partition_tags(definitions: dg.Definitions, asset: str, key: str) -> dict[str, str]:
+def partition_tags(definitions: dg.Definitions, asset: str, key: str) -> dict[str, str]:
     """Return the tags by which a run knows its partition; one of two dimensions has a tag for each."""
     tags = {"dagster/partition": key}
     partitions = definitions.resolve_asset_graph().get(dg.AssetKey(asset)).partitions_def

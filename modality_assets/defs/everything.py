@@ -2,14 +2,14 @@
 
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 import dagster as dg
 import polars as pl
 
 from modality_assets.archives.fetch_plan import plan_cohort
-from modality_assets.defs.cluster import PARTITIONS_AT_ONCE, QUIET, check_here, execute_on_cluster
+from modality_assets.defs.cluster import QUIET, check_here, execute_on_cluster, partition_tags, processes_for_runs
 from modality_assets.defs.instance import fail_dead_runs, open_instance
 from modality_assets.defs.partitions import dataset_partitions
 from modality_assets.defs.processes import process_tag
@@ -73,7 +73,7 @@ def _run(
     say: Callable[[str], None],
 ) -> tuple[int, int]:
     made = fresh = 0
-    with progress.task("Materialising", total=len(steps), unit="assets") as task:
+    with progress.task("Materialising", total=len(steps), unit="assets") as task, processes_for_runs() as processes:
         for step in steps:
             task.note(step.asset)
             if step.asset == "source_files":
@@ -81,7 +81,11 @@ def _run(
                 _weigh(workspace, say)
             keys = step.keys(workspace)
             stale = [k for k in keys if not (step.is_fresh(workspace, k) and _is_recorded(instance, step, k))]
-            failures = _materialise_all(definitions, instance, workspace, step.asset, stale)
+            partitions = [key for key in stale if key is not None]
+            if partitions and workspace.settings.cluster is not None:
+                failures = _materialise_on_cluster(definitions, instance, workspace, step.asset, partitions, processes)
+            else:
+                failures = _materialise_here(definitions, instance, workspace, step.asset, stale)
             fresh += len(keys) - len(stale)
             made += len(stale) - len(failures)
             if failures:
@@ -106,49 +110,55 @@ def _is_recorded(instance: dg.DagsterInstance, step: Step, key: str | None) -> b
     return key in instance.get_materialized_partitions(asset_key)
 
 
-def _materialise_all(
+def _materialise_here(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     workspace: Workspace,
     asset: str,
     keys: Sequence[str | None],
 ) -> list[MaterialisationError]:
-    """Materialise partitions, one after the other here or many at a time on a cluster; return what failed."""
-
-    def attempt(key: str | None) -> MaterialisationError | None:
-        try:
-            if key is None or workspace.settings.cluster is None:
-                _materialise(definitions, instance, workspace, asset, key)
-            else:
-                with execute_on_cluster(definitions, instance, workspace, asset, key) as run:
-                    if not run.success:
-                        raise MaterialisationError(asset, key, _cause(run.run_id, run.all_events))
-        except MaterialisationError as error:
-            return error
-        return None
-
-    if workspace.settings.cluster is None:
-        return [error for key in keys if (error := attempt(key))]
-    with ThreadPoolExecutor(PARTITIONS_AT_ONCE) as threads:
-        failures = [error for error in threads.map(attempt, keys) if error]
-    if any(key is not None for key in keys):
-        check_here(definitions, instance, workspace, asset)
+    """Materialise partitions one after the other in this process; return what failed."""
+    failures = []
+    for key in keys:
+        run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(asset)],
+            partition_key=key,
+            raise_on_error=False,
+            tags=process_tag(),
+            run_config=QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
+        )
+        if not run.success:
+            failures.append(MaterialisationError(asset, key, _cause(run.run_id, run.all_events)))
     return failures
 
 
-def _materialise(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, workspace: Workspace, asset: str, key: str | None
-) -> None:
-    run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=instance,
-        asset_selection=[dg.AssetKey(asset)],
-        partition_key=key,
-        raise_on_error=False,
-        tags=process_tag(),
-        run_config=QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
-    )
-    if not run.success:
-        raise MaterialisationError(asset, key, _cause(run.run_id, run.all_events))
+def _materialise_on_cluster(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    workspace: Workspace,
+    asset: str,
+    keys: Sequence[str],
+    processes: ProcessPoolExecutor,
+) -> list[MaterialisationError]:
+    """Materialise partitions, many at a time, and then evaluate the checks of the asset; return what failed."""
+    config = workspace.model_dump()
+    asked = {
+        key: processes.submit(execute_on_cluster, config, asset, partition_tags(definitions, asset, key))
+        for key in keys
+    }
+    failures = []
+    for key, answer in asked.items():
+        try:
+            run_id, succeeded = answer.result()
+        except BrokenExecutor:
+            failures.append(MaterialisationError(asset, key, "the process of its run is gone; run the command again"))
+            continue
+        if not succeeded:
+            events = [entry.dagster_event for entry in instance.all_logs(run_id) if entry.dagster_event]
+            failures.append(MaterialisationError(asset, key, _cause(run_id, events)))
+    check_here(definitions, instance, workspace, asset)
+    return failures
 
 
 def _cause(run_id: str, events: Sequence[dg.DagsterEvent]) -> str:

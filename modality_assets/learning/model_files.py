@@ -50,8 +50,10 @@ def write_model(result: TrainingResult, staged: Path) -> None:
     """Write weights.safetensors, config.json and history.jsonl of ``result`` into ``staged``."""
     staged.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in result.weights.items()}
-    save_file(tensors, staged / WEIGHTS, {"architecture": result.architecture, "classes": json.dumps(CLASSES)})
-    described = {"architecture": result.architecture, "classes": list(CLASSES), "input": asdict(result.contract)}
+    named = {"architecture": result.architecture, "classes": list(CLASSES)}
+    # One entry: safetensors writes several in an order of chance, and equal weights would not be equal files.
+    save_file(tensors, staged / WEIGHTS, {"model": json.dumps(named)})
+    described = named | {"input": asdict(result.contract)}
     write_json(staged / CONFIG, described | result.config)
     (staged / HISTORY).write_text("".join(json.dumps(row) + "\n" for row in result.history))
 

@@ -99,11 +99,9 @@ class IntensityModel:
 
     def to_bytes(self) -> bytes:
         """Return the model as the bytes of a safetensors file."""
-        described = {"version": _VERSION} | {
-            name: json.dumps(value)
-            for name, value in {"classes": CLASSES, "seen": self.seen, "ct": self.ct, "rest": self.rest}.items()
-        }
-        return save(self.forest.tensors(), metadata=described)
+        described = {"version": _VERSION, "classes": CLASSES, "seen": self.seen, "ct": self.ct, "rest": self.rest}
+        # One entry: safetensors writes several in an order of chance, and equal models would not be equal files.
+        return save(self.forest.tensors(), metadata={"model": json.dumps(described)})
 
     def save(self, folder: Path) -> None:
         """Write intensities.safetensors into ``folder``."""
@@ -114,13 +112,13 @@ class IntensityModel:
         """Take over what `to_bytes` gave; raise `DamagedEvidenceError`, or `ClassOrderError` for other classes."""
         try:
             length = int.from_bytes(content[:8], "little")
-            described = json.loads(content[8 : 8 + length])["__metadata__"]
-            check_classes(json.loads(described["classes"]), where)
-            seen = tuple(json.loads(described["seen"]))
+            described = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["model"])
+            check_classes(described["classes"], where)
+            seen = tuple(described["seen"])
             forest = Forest.of_tensors(load(content), FEATURES)
             if described["version"] != _VERSION or not set(seen) <= set(CLASSES) or forest.value.shape[2] != len(seen):
                 raise ValueError("written by another version")
-            exponents = float(json.loads(described["ct"])), float(json.loads(described["rest"]))
+            exponents = float(described["ct"]), float(described["rest"])
             if not all(np.isfinite(value) and value >= 0 for value in exponents):
                 raise ValueError("an exponent is no positive number")
         except ClassOrderError:

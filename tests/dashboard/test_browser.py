@@ -164,7 +164,7 @@ def test_an_image_is_opened_with_what_speaks_for_its_class_and_the_address_opens
 def test_filters_of_the_gallery_are_in_the_address(tab: Any, address: str) -> None:
     go(tab, address, "errors", "?split=train")
     tab.locator("[data-testid=stMultiSelect]", has_text="Actual class").locator("input").click()
-    tab.get_by_role("option", name="CT").click()
+    tab.get_by_role("option", name="CT", exact=True).click()
     tab.wait_for_url("**actual=CT**")
     settle(tab)
     shown = tab.locator("[data-testid=stMarkdown] p", has_text="→").all_inner_texts()

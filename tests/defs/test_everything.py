@@ -47,7 +47,7 @@ def home(monkeypatch, tmp_path):
 def finished(picture_archive, tmp_path_factory):
     """A data root on which everything was materialised once."""
     root = tmp_path_factory.mktemp("finished")
-    changes = {"image_size": 32, "epochs": 1, "workers": 1, "architectures": ["resnet18", "mnasnet1_0"]}
+    changes = {"image_size": 32, "epochs": 1, "workers": 1, "architectures": ["resnet18", "efficientnet_lite0"]}
     workspace = Workspace(archive=f"folder:{picture_archive}", data=str(root), changes=changes)
     before = os.environ.get("DAGSTER_HOME")
     made, fresh = run_everything(defs, workspace)
@@ -81,7 +81,7 @@ def test_the_comparison_has_our_models_on_every_split_and_the_published_figures(
     assert set(ours["split"]) == set(SPLITS)
     assert set(ours.select(pl.concat_str("architecture", "rescaling", separator="|")).to_series()) == {
         f"{architecture}|{rescaling}"
-        for architecture in ("resnet18", "mnasnet1_0")
+        for architecture in ("resnet18", "efficientnet_lite0")
         for rescaling in ("image_range", "dtype_range")
     }
     published = table.filter(source="published", architecture="resnet18", split="test")
@@ -130,7 +130,7 @@ def test_models_are_held_to_every_trivial_baseline(finished, tmp_path):
     workspace, _ = finished
     found = beats_trivial_baselines(workspace)
     table = found.metadata["test"].value
-    for name in ("resnet18|image_range", "mnasnet1_0|dtype_range"):
+    for name in ("resnet18|image_range", "efficientnet_lite0|dtype_range"):
         assert name.replace("|", "/") in table
     lines = [line for line in table.splitlines() if "size_and_bits" in line]
     assert len(lines) == 4

@@ -87,7 +87,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
 def test_a_model_of_other_classes_is_refused(intensity_model, tmp_path):
     intensity_model.save(tmp_path)
     tensors = load_file(tmp_path / FILE)
-    described = {"version": "1", "classes": json.dumps(CLASSES[::-1]), "seen": json.dumps(CLASSES), "ct": "1"}
-    save_file(tensors, tmp_path / FILE, metadata=described)
+    described = {"version": "1", "classes": CLASSES[::-1], "seen": CLASSES, "ct": 1.0, "rest": 1.0}
+    save_file(tensors, tmp_path / FILE, metadata={"model": json.dumps(described)})
     with pytest.raises(ClassOrderError):
         IntensityModel.load(tmp_path)
