@@ -14,7 +14,15 @@ from streamlit.starlette import App
 from dashboard.first_figure import EarlyPlotly
 from dashboard.upload_limit import UploadLimit
 
-_NEEDED_BY_EVERY_PAGE = ("polars", "plotly.graph_objects", "plotly.io", "dashboard.charts", "dashboard.results")
+# pandas: plotly looks for it in what is imported, and two visitors at once would find one of them half of it.
+_NEEDED_BY_EVERY_PAGE = (
+    "pandas",
+    "polars",
+    "plotly.graph_objects",
+    "plotly.io",
+    "dashboard.charts",
+    "dashboard.results",
+)
 
 
 @asynccontextmanager

@@ -47,7 +47,8 @@ def served(root: Path, log: Path) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(20)
-    assert "Traceback" not in log.read_text()
+    written = log.read_text()
+    assert "Traceback" not in written, written[-4000:]
 
 
 def _wait_for(server: Served) -> None:
