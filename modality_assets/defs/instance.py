@@ -21,7 +21,7 @@ run_launcher:
 run_monitoring: # a run whose process is gone is failed, and its pool slots are freed
   enabled: true
   poll_interval_seconds: 10
-  start_timeout_seconds: 300
+  start_timeout_seconds: 120 # a launch that died with its daemon is waited for as long
   cancel_timeout_seconds: 120
   free_slots_after_run_end_seconds: 10
 run_retries: # of runs that crashed; a dataset that fails has a retry policy of its own

@@ -67,20 +67,26 @@ def service(picture_archive, tmp_path):
             started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
         return started[-1].pid
 
-    yield layout, start
+    yield layout, start, tmp_path / "daemon.log"
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def wait_for(find, seconds=240):
+def wait_for(find, seconds=400):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := find():
             return found
         time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s for {find.__name__}")
+    raise TimeoutError(f"waited {seconds} s")
+
+
+def how_it_stands(instance, layout, log):
+    """Return what one needs to know of a refresh that does not end."""
+    runs = [f"{run.job_name} {run.status.value} {run.tags}" for run in instance.get_runs()]
+    return "\n".join([*runs, repr(latest_refresh(layout)), log.read_text()[-6000:]])
 
 
 def worker_of(instance, job):
@@ -88,9 +94,16 @@ def worker_of(instance, job):
     for run in instance.get_runs(dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.STARTED])):
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
             pid = entry.dagster_event.engine_event_data.metadata.get("pid")
-            if pid is not None and Path(f"/proc/{pid.value}").exists():
+            if pid is not None and is_alive(pid.value):
                 return int(pid.value)
     return None
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def code_server_of(daemon):
@@ -106,12 +119,12 @@ def code_server_of(daemon):
 
 
 def test_killed_in_turn_worker_code_server_and_daemon_it_completes_and_nothing_is_done_twice(service, undisturbed):
-    layout, start = service
+    layout, start, log = service
     with open_instance(layout) as instance:
         daemon = start()
         os.kill(wait_for(lambda: worker_of(instance, "fetch_dataset")), signal.SIGKILL)
         wait_for(lambda: worker_of(instance, "fetch_dataset"))
-        os.kill(code_server_of(daemon), signal.SIGKILL)
+        os.kill(wait_for(lambda: code_server_of(daemon)), signal.SIGKILL)
         os.kill(daemon, signal.SIGKILL)
         os.waitpid(daemon, 0)
         start()
@@ -120,7 +133,10 @@ def test_killed_in_turn_worker_code_server_and_daemon_it_completes_and_nothing_i
             refresh = latest_refresh(layout)
             return refresh if refresh is not None and refresh.state == "done" and refresh.splits else None
 
-        refresh = wait_for(finished)
+        try:
+            refresh = wait_for(finished)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}: {how_it_stands(instance, layout, log)}") from None
         runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
         done = Counter(run.tags[WORK_TAG] for run in runs if WORK_TAG in run.tags)
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
