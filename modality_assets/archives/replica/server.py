@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from modality_assets.archives.replica.answers import parameters, refuse
@@ -23,6 +23,7 @@ from modality_assets.archives.replica.delivery import series_zip
 from modality_assets.archives.replica.index import Index, SeriesRecord
 from modality_assets.archives.replica.queries import Queries
 from modality_assets.archives.replica.releases import ReleaseError
+from modality_assets.archives.replica.tags import header_rows
 from modality_assets.manifest import write_json
 
 API_PATH = "/nbia-api/services/v4/"
@@ -136,6 +137,7 @@ def _routes(index: Index) -> list[Route]:
     routes.append(Route("/getImage", _zips(index, md5=False)))
     routes.append(Route("/getImageWithMD5Hash", _zips(index, md5=True)))
     routes.append(Route("/getSingleImage", _single(index)))
+    routes.append(Route("/getDicomTags", _tags(index)))
     return routes
 
 
@@ -169,10 +171,20 @@ def _single(index: Index) -> Callable[[Request], Response]:
     return endpoint
 
 
-def _wanted(index: Index, request: Request) -> SeriesRecord | Response:
-    uid = parameters(request.query_params).get("seriesinstanceuid")
+def _tags(index: Index) -> Callable[[Request], Response]:
+    def endpoint(request: Request) -> Response:
+        record = _wanted(index, request, name="SeriesUID")
+        if isinstance(record, Response):
+            return record
+        return JSONResponse(header_rows(index.files / record.instances[0].path))
+
+    return endpoint
+
+
+def _wanted(index: Index, request: Request, name: str = "SeriesInstanceUID") -> SeriesRecord | Response:
+    uid = parameters(request.query_params).get(name.lower())
     if uid is None:
-        return refuse("A parameter, SeriesInstanceUID, is required for this API call.")
+        return refuse(f"A parameter, {name}, is required for this API call.")
     record = index.series().get(uid)
     return (
         record if record is not None else refuse(f"Image with given SeriesInstanceUID, {uid}, is not in public domain.")

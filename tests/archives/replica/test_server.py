@@ -198,6 +198,16 @@ def test_a_single_image_is_its_file(client: Client) -> None:
     assert wrong.status_code == 400
 
 
+def test_the_header_of_a_series_is_listed_element_by_element(client: Client) -> None:
+    row = client.rows("getSeries", Collection=WITHDRAWN)[0]
+    rows = client.rows("getDicomTags", SeriesUID=row["SeriesInstanceUID"])
+    found = {tag["element"]: (tag["name"], tag["data"]) for tag in rows}
+    assert found["(0008,0060)"] == ("Modality", row["Modality"])
+    assert found["(0020,000E)"][1] == row["SeriesInstanceUID"]
+    assert "(7FE0,0010)" not in found
+    assert client.http.get("getDicomTags").status_code == 400
+
+
 @pytest.mark.parametrize("endpoint", ["getImage", "getImageWithMD5Hash", "getSingleImage", "getSeriesSize"])
 def test_a_missing_parameter_is_named(client: Client, endpoint: str) -> None:
     answer = client.http.get(endpoint)
