@@ -3,7 +3,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
 
 import pytest
@@ -17,14 +16,14 @@ from modality_assets.user_interfaces import (
     run_together,
 )
 
-SLEEPER = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
+# One write for the line: two processes share the log, and print() may write the number and the newline apart.
+SLEEPER = [sys.executable, "-c", r"import os, time; os.write(1, b'%d\n' % os.getpid()); time.sleep(600)"]
 
-PARENT = """
+PARENT = f"""
 import sys
 from pathlib import Path
 from modality_assets.user_interfaces import run_together
-sleeper = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
-run_together([sleeper, sleeper], Path(sys.argv[1]))
+run_together([{SLEEPER!r}, {SLEEPER!r}], Path(sys.argv[1]))
 """
 
 
@@ -37,12 +36,15 @@ def handlers():
         signal.signal(number, handler)
 
 
-def _wait_for(condition):
-    for _ in range(200):
-        if condition():
-            return
+def _started(log, count):
+    """Return the process ids that servers wrote to the log, once there are ``count``."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = [int(line) for line in log.read_text().splitlines() if line.isdigit()] if log.exists() else []
+        if len(found) == count:
+            return found
         time.sleep(0.1)
-    raise AssertionError("waited for twenty seconds")
+    raise AssertionError(f"waited for two minutes: {log.read_text() if log.exists() else 'no log'}")
 
 
 def test_a_port_in_use_is_named_before_anything_starts():
@@ -56,11 +58,14 @@ def test_a_port_in_use_is_named_before_anything_starts():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_every_server(tmp_path, number):
     log = tmp_path / "ui.log"
-    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT), str(log)])
-    _wait_for(lambda: log.exists() and len(log.read_text().splitlines()) == 2)
-    children = [int(line) for line in log.read_text().splitlines()]
-    parent.send_signal(number)
-    assert parent.wait(timeout=30) == 0
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(log)])
+    try:
+        children = _started(log, 2)
+        parent.send_signal(number)
+        assert parent.wait(timeout=120) == 0, log.read_text()
+    finally:
+        parent.kill()
+        parent.wait()
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)

@@ -177,3 +177,22 @@ def test_a_run_that_crashed_and_will_be_started_again_goes_on(instance):
     assert attempts_by(instance)(work)[-1].ended is None
     instance.add_run_tags(run.run_id, {"dagster/auto_retry_run_id": "another"})
     assert attempts_by(instance)(work) == []
+
+
+def test_a_start_that_was_promised_and_never_came_is_a_failed_attempt(instance, monkeypatch):
+    work = Work("fetch_dataset", "train-a", "1" * 64)
+    run = instance.create_run_for_job(
+        defs.resolve_job_def("fetch_dataset"), tags={WORK_TAG: work.key}, status=dg.DagsterRunStatus.STARTED
+    )
+    event_log_consumer = "EVENT_LOG_CONSUMER_CURSOR-RUN_FAILURE"
+    instance.daemon_cursor_storage.set_cursor_values({event_log_consumer: "0"})
+    instance.report_run_failed(run, "its process is gone")
+    instance.add_run_tags(run.run_id, {"dagster/will_retry": "true"})
+    hour_later = time.time() + 3600
+    monkeypatch.setattr("modality_assets.defs.attempts.time.time", lambda: hour_later)
+    assert attempts_by(instance)(work)[-1].ended is None, "the daemon was down for an hour, and will look at it"
+    instance.daemon_cursor_storage.set_cursor_values({event_log_consumer: "1000000"})
+    (attempt,) = attempts_by(instance)(work)
+    assert attempt.ended is not None
+    assert not attempt.ok
+    assert attempt.error == "its process is gone"
