@@ -31,7 +31,7 @@ _PROCESS_SECONDS = 600
 
 
 def bench_preprocess(
-    images: int = 1024, size: int = 224, repeats: int = 3, files: Sequence[Path] = (), folder: Path | None = None
+    images: int = 3072, size: int = 224, repeats: int = 3, files: Sequence[Path] = (), folder: Path | None = None
 ) -> dict[str, Any]:
     """Return speeds in images/s, peak memory, bytes an image, and ratios; keys ending in ``_ratio`` compare.
 
