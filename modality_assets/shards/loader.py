@@ -23,7 +23,7 @@ from modality_assets.shards.buffers import BufferPool
 from modality_assets.shards.conversion import as_tensor, rescale_on_device, rescale_on_host
 from modality_assets.shards.prefetch import prefetched
 from modality_assets.shards.reader import ShardReader
-from modality_assets.shards.sampling import Balance, epoch_rows
+from modality_assets.shards.sampling import Balance, epoch_rows, window_ends
 from modality_assets.shards.warming import WindowWarmer
 
 WINDOW_BYTES = 128 << 20
@@ -31,7 +31,7 @@ WINDOW_BYTES = 128 << 20
 RUN_BYTES = 2 << 20
 """Neighbouring rows that are read together in a split larger than a window."""
 _AHEAD = 2  # batches ready beside the one in use
-_BLOCK_BYTES = 512 << 10  # pixels gathered and rescaled at a time on the host
+_BLOCK_BYTES = 1 << 20  # pixels gathered and rescaled at a time on the host
 _RESIDENT_SHARE = 0.6  # of the free GPU memory that a split may take
 _UPLOAD_BYTES = 64 << 20
 
@@ -90,7 +90,7 @@ class Loader:
         self.device = torch.device(device)
         if self.device.type == "cuda" and self.device.index is None:
             self.device = torch.device("cuda", torch.cuda.current_device())
-        self._window_rows = max(1, window_bytes // index.row_bytes)
+        window_rows = max(1, window_bytes // index.row_bytes)
         rows = epoch_rows(
             reader.labels,
             reader.dataset_codes,
@@ -99,15 +99,16 @@ class Loader:
             shuffle=shuffle,
             balance=balance,
             run_rows=max(1, RUN_BYTES // index.row_bytes),
-            window_rows=self._window_rows,
+            window_rows=window_rows,
         )
         if drop_last:
             step = batch_size * world_size
             rows = rows[: len(rows) // step * step]
         self.rows: NDArray[np.int64] = rows[rank::world_size]
         """This rank's rows of the whole epoch, in order, those before ``start_batch`` too."""
-        # a window of the epoch is 1/world_size of a window here
-        self._window_rows = max(1, self._window_rows // world_size)
+        ends = window_ends(len(rows), window_rows)
+        self._window_ends = np.unique(np.maximum(-(-(ends - rank) // world_size), 0))
+        """Where the epoch's windows end in this rank's rows."""
         self.resident = self._fits() if resident == "auto" else resident
         self.waiting_seconds = 0.0
         """How long the consumer has stood still in this loader."""
@@ -155,7 +156,7 @@ class Loader:
     def _warm_rows(self) -> Generator[NDArray[np.int64]]:
         """Give the rows of each batch once they are in memory."""
         first = self.start_batch * self.batch_size
-        warmer = WindowWarmer(self.reader, self.rows, self._window_rows, first // self._window_rows)
+        warmer = WindowWarmer(self.reader, self.rows, self._window_ends, first)
         try:
             for places in self._batch_places():
                 warmer.wait_for(places.stop - 1)

@@ -7,7 +7,8 @@ as often as needed, so that within a group no row is shown more than once oftene
 The draws are put in a uniformly random order where they fit into one window. Splits larger than a
 window are read in runs of neighbouring rows (the shards themselves are shuffled), the runs of one
 window together, and the rows are in random order within the window: disks deliver runs at their
-sequential speed, and what lies far apart on the disk meets in a batch all the same.
+sequential speed, and what lies far apart on the disk meets in a batch all the same. The first windows
+are smaller: training begins when the first is read, not before.
 """
 
 from typing import Literal, get_args
@@ -19,6 +20,7 @@ from modality_assets.shards.shuffle import hashed, permutation, seeded_keys
 
 Balance = Literal["none", "class", "dataset", "class_dataset"]
 _WORD = np.float64(2.0**64)
+_RAMP = (3, 2, 1)  # the first windows have 1/8, 1/4 and 1/2 of the rows of a whole one
 
 
 def epoch_rows(
@@ -50,8 +52,20 @@ def epoch_rows(
     if window_rows is None or count <= window_rows:
         return rows[permutation(count, "epoch", seed, epoch)]
     rows = rows[np.argsort(progress, kind="stable")]
-    window = np.arange(count) // window_rows
+    window = np.searchsorted(window_ends(count, window_rows), np.arange(count), side="right")
     return rows[np.lexsort((seeded_keys(count, "window", seed, epoch), window))]
+
+
+def window_ends(count: int, window_rows: int) -> NDArray[np.int64]:
+    """Return the places in an epoch of ``count`` rows at which its windows end, ascending, the last at ``count``.
+
+    Nothing can be gathered before the first window is read: so the first has an eighth of ``window_rows``,
+    the next twice as many as the one before, until they have ``window_rows``.
+    """
+    sizes = [max(1, window_rows >> shift) for shift in _RAMP]
+    whole = max(0, -(-(count - sum(sizes)) // window_rows))
+    ends = np.cumsum(np.array(sizes + [window_rows] * whole, np.int64)).clip(max=count)
+    return np.unique(ends)
 
 
 def _groups(

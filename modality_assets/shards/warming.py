@@ -24,13 +24,18 @@ _GAP_BYTES = 256 << 10  # shorter gaps are read through: cheaper than a seek
 
 
 class WindowWarmer:
-    """A thread that keeps the windows of ``rows`` warm, one ahead of the one in use."""
+    """A thread that keeps the windows of ``rows`` warm, one ahead of the one in use.
 
-    def __init__(self, reader: ShardReader, rows: NDArray[np.int64], window_rows: int, first_window: int = 0) -> None:
-        self._reader, self._rows, self._window_rows = reader, rows, window_rows
-        self._first, self._windows = first_window, -(-len(rows) // window_rows)
-        self._warm = first_window  # windows before this one are in memory, or no longer wanted
-        self._wanted = first_window + 1  # windows before this one are to be read: the first at once
+    ``ends`` (windows,) are the places in ``rows`` at which they end; the window of ``first_row`` is read at once.
+    """
+
+    def __init__(
+        self, reader: ShardReader, rows: NDArray[np.int64], ends: NDArray[np.int64], first_row: int = 0
+    ) -> None:
+        self._reader, self._rows, self._ends = reader, rows, ends
+        self._first = self._window_of(first_row)
+        self._warm = self._first  # windows before this one are in memory, or no longer wanted
+        self._wanted = self._first + 1  # windows before this one are to be read
         self._stopped = False
         self._changed = threading.Condition()
         self._error: BaseException | None = None
@@ -40,13 +45,16 @@ class WindowWarmer:
 
     def wait_for(self, last_row: int) -> None:
         """Return when the rows up to place ``last_row`` are in memory; the window after them is begun."""
-        window = last_row // self._window_rows
+        window = self._window_of(last_row)
         with self._changed:
             self._wanted = max(self._wanted, window + 2)
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._warm > window or self._stopped or self._error is not None)
         if self._error is not None:
             raise self._error
+
+    def _window_of(self, row: int) -> int:
+        return int(np.searchsorted(self._ends, row, side="right"))
 
     def stop(self) -> None:
         """End the thread, at the latest after the read in progress."""
@@ -58,14 +66,14 @@ class WindowWarmer:
     def _run(self) -> None:
         try:
             with ThreadPoolExecutor(_READERS, thread_name_prefix="shards-reader") as readers:
-                for window in range(self._first, self._windows):
+                for window in range(self._first, len(self._ends)):
                     with self._changed:
                         while self._wanted <= window and not self._stopped:
                             self._changed.wait()
                         if self._stopped:
                             return
-                    start = window * self._window_rows
-                    self._read(self._rows[start : start + self._window_rows], readers)
+                    start = int(self._ends[window - 1]) if window else 0
+                    self._read(self._rows[start : int(self._ends[window])], readers)
                     with self._changed:
                         self._warm = window + 1
                         self._changed.notify_all()

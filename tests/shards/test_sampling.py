@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modality_assets.shards.sampling import epoch_rows
+from modality_assets.shards.sampling import epoch_rows, window_ends
 
 
 def split(counts: dict[tuple[int, int], int]) -> tuple[np.ndarray, np.ndarray]:
@@ -88,16 +88,27 @@ def test_a_balanced_epoch_has_as_many_rows_as_the_split(counts, balance):
 
 
 def test_a_window_reads_whole_runs_and_mixes_them():
-    zeros = np.zeros(10_000)
+    zeros = np.zeros(10_300)
     rows = epoch_rows(
-        zeros.astype(np.uint8), zeros.astype(np.uint16), seed=0, epoch=0, shuffle=True, run_rows=100, window_rows=1_000
+        zeros.astype(np.uint8), zeros.astype(np.uint16), seed=0, epoch=0, shuffle=True, run_rows=100, window_rows=800
     )
-    for window in np.split(rows, 10):
+    windows = np.split(rows, window_ends(10_300, 800)[:-1])
+    assert [len(window) for window in windows] == [100, 200, 400] + [800] * 12
+    for window in windows:
         runs, counts = np.unique(window // 100, return_counts=True)
-        assert len(runs) == 10
+        assert len(runs) == len(window) // 100
         assert (counts == 100).all()
         assert (np.diff(window) != 1).mean() > 0.95
-    assert len({tuple(np.unique(window // 100)) for window in np.split(rows, 10)}) == 10
+    assert len({tuple(np.unique(window // 100)) for window in windows}) == 15
+
+
+@given(st.integers(0, 3_000), st.integers(1, 500))
+def test_windows_cover_the_epoch_and_grow_to_the_size_asked_for(count, window_rows):
+    sizes = np.diff(window_ends(count, window_rows), prepend=0)
+    assert sizes.sum() == count
+    assert sizes.max(initial=0) <= window_rows
+    assert (sizes > 0).all() or not count
+    assert (np.diff(sizes[:-1]) >= 0).all()
 
 
 def test_an_unknown_balance_and_a_balance_in_order_are_refused():

@@ -29,7 +29,7 @@ def test_joined_ranges_cover_the_same_bytes_and_lie_further_apart_than_the_gap(s
 def test_every_window_becomes_warm_and_the_thread_ends(three_datasets, make_shards, compress):
     reader = make_shards(three_datasets, compress=compress)
     before = threading.active_count()
-    warmer = WindowWarmer(reader, np.random.default_rng(0).permutation(61), 10)
+    warmer = WindowWarmer(reader, np.random.default_rng(0).permutation(61), np.array([3, 8, 20, 61]))
     for row in range(61):
         warmer.wait_for(row)
     warmer.stop()
@@ -39,7 +39,7 @@ def test_every_window_becomes_warm_and_the_thread_ends(three_datasets, make_shar
 def test_a_file_that_cannot_be_opened_is_told_to_who_waits(three_datasets, make_shards):
     reader = make_shards(three_datasets)
     (reader.folder / "pixels-00000.npy").unlink()
-    warmer = WindowWarmer(reader, np.arange(61), 100)
+    warmer = WindowWarmer(reader, np.arange(61), np.array([61]))
     with pytest.raises(DamagedShardError, match=r"pixels-00000\.npy"):
         warmer.wait_for(0)
     warmer.stop()
