@@ -36,7 +36,11 @@ def dashboard_command(port: int, host: str = _LOOPBACK) -> list[str]:
     spec = importlib.util.find_spec("dashboard")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    app = Path(next(iter(spec.submodule_search_locations))) / "server.py"
+    return streamlit_command(Path(next(iter(spec.submodule_search_locations))) / "server.py", port, host)
+
+
+def streamlit_command(app: Path, port: int, host: str = _LOOPBACK) -> list[str]:
+    """Return the command that serves one Streamlit app, without a browser of its own and without telling anybody."""
     options = {
         "server.address": host,
         "server.port": str(port),
