@@ -80,9 +80,11 @@ class Settings(BaseModel):
         ("rescaling", "baselines", "probe"),
         description="made by a whole run; the trials of every study can be launched from the UI",
     )
-    study_architecture: str = Field("resnet18", description="the architecture of the rescaling and recipe studies")
+    study_architecture: str = Field(
+        "resnet18", description="the architecture of the rescaling, recipe and ingredients studies"
+    )
     study_recipes: tuple[str, ...] = Field(("dissertation", "robust"), description="the recipes of the recipe study")
-    study_seeds: tuple[int, ...] = Field((0, 1, 2), description="the seeds of the recipe study")
+    study_seeds: tuple[int, ...] = Field((0, 1, 2), description="the seeds of the recipe and ingredients studies")
 
     # refresh: what follows a release of the archive by itself
     look_every_minutes: float = Field(15, gt=0, description="how often the archive is asked for its version")

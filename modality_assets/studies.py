@@ -19,6 +19,18 @@ REGULARISATION = "regularisation"
 BASELINES = ("majority", "native_statistics", "size_and_bits")
 """The trivial classifiers, by name; `evaluation.baselines` fits them."""
 
+INGREDIENTS = (
+    "balanced_sampling",
+    "crops_and_zoom",
+    "flips_and_rotation",
+    "intensity_and_noise",
+    "standardisation",
+    "label_smoothing",
+    "cosine_and_warm_up",
+    "weight_averaging",
+)
+"""What can be left out of the recipe `robust`, by name; `learning.recipes.without` does it."""
+
 NOTHING = "none"
 """Stands where a baseline has no rescaling and no recipe."""
 
@@ -40,21 +52,26 @@ class _Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingTrial(_Trial):
-    """One training and its report; ``recipe_changes`` are fields of the recipe that the trial sets."""
+    """One training and its report.
+
+    ``recipe_changes`` are fields of the recipe that the trial sets, ``left_out`` one of its `INGREDIENTS`.
+    """
 
     architecture: str
     recipe: str
     recipe_changes: dict[str, Any] = field(default_factory=dict)
+    left_out: str | None = None
 
     @property
     def recipe_label(self) -> str:
-        """The recipe with its changes, as the published tables write them: 'dissertation L2=0.005'."""
+        """The recipe with its changes, those of the published tables as they write them: 'dissertation L2=0.005'."""
         names = {"weight_decay": "L2"}
         changes = (
             f"{names.get(name, name)}={f'{value:g}' if isinstance(value, float) else value}"
             for name, value in self.recipe_changes.items()
         )
-        return " ".join([self.recipe, *changes])
+        without = [] if self.left_out is None else ["without", self.left_out.replace("_", " ")]
+        return " ".join([self.recipe, *changes, *without])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +138,23 @@ def _recipe(settings: Settings) -> Sequence[Trial]:
     ]
 
 
+def _ingredients(settings: Settings) -> Sequence[Trial]:
+    """What each ingredient of `robust` buys: the whole recipe, and the recipe without each, over several seeds."""
+    return [
+        TrainingTrial(
+            study="ingredients",
+            name=f"{'whole' if left_out is None else f'without-{left_out}'}-seed-{seed}",
+            architecture=settings.study_architecture,
+            rescaling="image_range",
+            recipe="robust",
+            left_out=left_out,
+            seed=seed,
+        )
+        for left_out in (None, *INGREDIENTS)
+        for seed in settings.study_seeds
+    ]
+
+
 def _baselines(settings: Settings) -> Sequence[Trial]:
     """What can be told without looking at an image; the shards of every rescaling hold the same ones."""
     return [
@@ -148,6 +182,7 @@ STUDIES: dict[str, Callable[[Settings], Sequence[Trial]]] = {
     "rescaling": _rescaling,
     REGULARISATION: _regularisation,
     "recipe": _recipe,
+    "ingredients": _ingredients,
     "baselines": _baselines,
     "probe": _probe,
 }

@@ -3,7 +3,7 @@ import pytest
 from modality_assets.evaluation import baselines
 from modality_assets.learning import recipes
 from modality_assets.settings import DEMO, Settings, SettingsError
-from modality_assets.studies import BASELINES, STUDIES, all_trials, chosen_trials, trials_of
+from modality_assets.studies import BASELINES, INGREDIENTS, STUDIES, all_trials, chosen_trials, trials_of
 
 
 def test_the_rescaling_study_compares_the_correct_versions_and_the_published_one():
@@ -24,6 +24,14 @@ def test_the_recipe_study_trains_each_recipe_over_several_seeds():
     assert {trial.recipe for trial in trials} == {"dissertation", "robust"} <= set(recipes.names())
     assert [trial.seed for trial in trials if trial.recipe == "robust"] == [0, 1, 2]
     assert {(trial.architecture, trial.rescaling) for trial in trials} == {("resnet18", "image_range")}
+
+
+def test_the_ingredients_study_trains_robust_whole_and_without_each_ingredient():
+    trials = trials_of("ingredients", Settings(study_seeds=(0,)))
+    assert list(INGREDIENTS) == list(recipes.INGREDIENTS)
+    assert [trial.left_out for trial in trials] == [None, *INGREDIENTS]
+    assert trials[2].recipe_label == "robust without crops and zoom"
+    assert trials[2].key == "ingredients.without-crops_and_zoom-seed-0"
 
 
 def test_every_trivial_baseline_is_a_trial():

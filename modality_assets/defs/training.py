@@ -216,9 +216,10 @@ def _licences(images: list[pl.DataFrame]) -> list[str]:
 
 
 def _recipe(trial: TrainingTrial) -> "Recipe":
-    from modality_assets.learning.recipes import recipe_for
+    from modality_assets.learning.recipes import recipe_for, without
 
-    return recipe_for(trial.architecture, trial.recipe, **trial.recipe_changes)
+    whole = recipe_for(trial.architecture, trial.recipe, **trial.recipe_changes)
+    return whole if trial.left_out is None else without(whole, trial.left_out)
 
 
 def shard_hashes(workspace: Workspace, rescaling: str, splits: Sequence[str]) -> dict[str, str]:

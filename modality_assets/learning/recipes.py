@@ -88,10 +88,32 @@ _RECIPES = {
     ),
 }
 
+INGREDIENTS: dict[str, dict[str, Any]] = {
+    "balanced_sampling": {"balance": "none"},
+    "crops_and_zoom": {"augmentation": {"zoom": (1.0, 1.0), "shift": 0.0}},
+    "flips_and_rotation": {"augmentation": {"flip_horizontal": False, "flip_vertical": False, "rotation": 0.0}},
+    "intensity_and_noise": {"augmentation": {"gamma": 0.0, "contrast": 0.0, "noise": 0.0}},
+    "standardisation": {"standardise": False},
+    "label_smoothing": {"label_smoothing": 0.0},
+    "cosine_and_warm_up": {"schedule": "plateau", "warmup_share": 0.0},
+    "weight_averaging": {"averaging_decay": None},
+}
+"""What `robust` adds to the published recipe, by name, and the values of a recipe that has not got it."""
+
 
 def names() -> tuple[str, ...]:
     """Return the names of all recipes."""
     return tuple(_RECIPES)
+
+
+def without(whole: Recipe, ingredient: str) -> Recipe:
+    """Return the recipe with one of `INGREDIENTS` left out; raise `UnknownRecipeError` for another."""
+    if ingredient not in INGREDIENTS:
+        raise UnknownRecipeError(f"ingredient {ingredient!r} is unknown; choose one of {', '.join(INGREDIENTS)}")
+    changes = dict(INGREDIENTS[ingredient])
+    if "augmentation" in changes:
+        changes["augmentation"] = replace(whole.augmentation, **changes["augmentation"])
+    return replace(whole, **changes)
 
 
 def recipe(name: str, **changes: Any) -> Recipe:

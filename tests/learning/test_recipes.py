@@ -56,3 +56,24 @@ def test_the_light_efficientnet_keeps_what_it_learnt_from_photographs_but_in_the
     kept = recipes.recipe_for("efficientnet_lite0", "robust")
     assert (kept.pretrained, kept.frozen, kept.standardise) == (True, True, False)
     assert recipes.recipe_for("efficientnet_lite0", "dissertation") == recipes.recipe("dissertation")
+
+
+@pytest.mark.parametrize("ingredient", recipes.INGREDIENTS)
+def test_an_ingredient_left_out_is_gone_and_nothing_else(ingredient):
+    whole, rest = (
+        recipe.record() for recipe in (recipes.recipe("robust"), recipes.without(recipes.recipe("robust"), ingredient))
+    )
+    named = recipes.INGREDIENTS[ingredient]
+    for name, value in whole.items():
+        if name == "augmentation":
+            changed = named.get(name, {})
+            assert all(value[part] != changed[part] for part in changed)
+            assert rest[name] == value | changed
+        else:
+            assert (rest[name] != value) == (name in named)
+            assert rest[name] == named.get(name, value)
+
+
+def test_an_unknown_ingredient_is_refused_with_those_there_are():
+    with pytest.raises(UnknownRecipeError, match="'salt' is unknown; choose one of balanced_sampling"):
+        recipes.without(recipes.recipe("robust"), "salt")
