@@ -1,4 +1,4 @@
-"""A refresh by a real daemon, whose worker, code server and daemon are killed one after another."""
+"""A refresh by a real daemon, whose worker, code server, daemon and PostgreSQL are killed one after another."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from modality_assets.defs.attempts import WORK_TAG
 from modality_assets.defs.everything import run_everything
 from modality_assets.defs.instance import open_instance
 from modality_assets.defs.workspace import Workspace
-from modality_assets.layout import DataLayout
+from modality_assets.layout import STORAGE, DataLayout
 from modality_assets.manifest import read_manifest
 from modality_assets.refresh.record import latest_refresh
 from modality_assets.settings import Settings, write_settings
@@ -49,10 +49,20 @@ def undisturbed(picture_archive, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def on_postgres(undisturbed, postgres, monkeypatch):
+    """An empty PostgreSQL that is the storage of what starts after it; `undisturbed` keeps its own."""
+    postgres.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    monkeypatch.setenv(STORAGE, postgres.url)
+    return postgres
+
+
+@pytest.fixture
 def service(picture_archive, tmp_path):
     """A data root, and a function that starts a daemon on it that follows the archive."""
     layout = DataLayout(tmp_path / "root")
     write_settings(layout.settings, SETTINGS)
+    with open_instance(layout):  # writes the configuration that the daemon reads
+        pass
     environment = os.environ | {
         "MODALITY_ARCHIVE": f"folder:{picture_archive}",
         "MODALITY_DATA": str(layout.root),
@@ -118,6 +128,31 @@ def code_server_of(daemon):
     return None
 
 
+def assert_complete_and_done_once(instance, layout, log, undisturbed, tend=lambda: None):
+    """Wait for the refresh, calling ``tend`` now and then, and compare its results with the undisturbed ones."""
+
+    def finished():
+        tend()
+        refresh = latest_refresh(layout)
+        return refresh if refresh is not None and refresh.state == "done" and refresh.splits else None
+
+    try:
+        refresh = wait_for(finished)
+    except TimeoutError as error:
+        raise AssertionError(f"{error}: {how_it_stands(instance, layout, log)}") from None
+    runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
+    done = Counter(run.tags[WORK_TAG] for run in runs if WORK_TAG in run.tags)
+    assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    assert {row.state for row in refresh.work} == {"done"}
+    assert Counter(row.job for row in refresh.work) == {"fetch_dataset": 6, "rewrite_shards": 3}
+    assert set(done.values()) == {1}
+    assert len(done) == 1 + 6 + 3
+    for folder in (*undisturbed.shard_folders, *undisturbed.decoded_folders, *undisturbed.source_folders):
+        twin = layout.root / folder.relative_to(undisturbed.root)
+        assert read_manifest(twin).content_hash == read_manifest(folder).content_hash
+    assert not list(layout.root.rglob(".staging-*"))
+
+
 def test_killed_in_turn_worker_code_server_and_daemon_it_completes_and_nothing_is_done_twice(service, undisturbed):
     layout, start, log = service
     with open_instance(layout) as instance:
@@ -128,23 +163,22 @@ def test_killed_in_turn_worker_code_server_and_daemon_it_completes_and_nothing_i
         os.kill(daemon, signal.SIGKILL)
         os.waitpid(daemon, 0)
         start()
+        assert_complete_and_done_once(instance, layout, log, undisturbed)
 
-        def finished():
-            refresh = latest_refresh(layout)
-            return refresh if refresh is not None and refresh.state == "done" and refresh.splits else None
 
-        try:
-            refresh = wait_for(finished)
-        except TimeoutError as error:
-            raise AssertionError(f"{error}: {how_it_stands(instance, layout, log)}") from None
-        runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
-        done = Counter(run.tags[WORK_TAG] for run in runs if WORK_TAG in run.tags)
-        assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    assert {row.state for row in refresh.work} == {"done"}
-    assert Counter(row.job for row in refresh.work) == {"fetch_dataset": 6, "rewrite_shards": 3}
-    assert set(done.values()) == {1}
-    assert len(done) == 1 + 6 + 3
-    for folder in (*undisturbed.shard_folders, *undisturbed.decoded_folders, *undisturbed.source_folders):
-        twin = layout.root / folder.relative_to(undisturbed.root)
-        assert read_manifest(twin).content_hash == read_manifest(folder).content_hash
-    assert not list(layout.root.rglob(".staging-*"))
+@pytest.mark.postgres
+def test_after_a_killed_postgres_it_completes_and_nothing_is_done_twice(on_postgres, service, undisturbed):
+    layout, start, log = service
+    with open_instance(layout) as instance:
+        daemon = start()
+        wait_for(lambda: worker_of(instance, "fetch_dataset"))
+        on_postgres.kill()
+        time.sleep(1)
+        on_postgres.start()
+
+        def restart_as_a_service_manager_does():
+            nonlocal daemon
+            if not is_alive(daemon):
+                daemon = start()
+
+        assert_complete_and_done_once(instance, layout, log, undisturbed, restart_as_a_service_manager_does)
