@@ -11,6 +11,7 @@ from rich.table import Table
 from modality_assets.layout import DataLayout
 from modality_assets.modality import CLASSES, SPLITS
 from modality_assets.prediction.prediction import Prediction, SeriesVote
+from modality_assets.progress import LogProgress, Progress
 from modality_assets.studies import MAIN_STUDY, NOTHING, REGULARISATION
 
 _LOG_WIDTH = 120
@@ -55,9 +56,17 @@ class Bars:
             self._shown.remove_task(task)
 
 
+class _Lines:
+    def info(self, msg: object) -> None:
+        error_console.print(msg, highlight=False, soft_wrap=True, markup=False)
+
+
 @contextmanager
-def progress_bars() -> Iterator[Bars]:
-    """Show progress bars until the end of the block; nothing moves where the output is no terminal."""
+def progress_bars() -> Iterator[Progress]:
+    """Show progress bars until the end of the block; where the output is no terminal, lines on stderr."""
+    if not console.is_terminal:
+        yield LogProgress(_Lines())
+        return
     columns = (
         bars.SpinnerColumn(),
         bars.TextColumn("{task.description}"),

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from modality_assets import terminal
 from modality_assets.evaluation.comparison import SCHEMA
 from modality_assets.terminal import comparison_table, probes_table, progress_bars
 
@@ -82,7 +83,9 @@ def test_probes_stand_beside_chance():
     assert [cell for cell in text.replace("│", " ").split() if cell.isdigit()] == ["81", "60", "40", "12", "8"]
 
 
-def test_bars_can_be_opened_inside_one_another():
+def test_bars_can_be_opened_inside_one_another(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(terminal, "console", Console(file=shown, force_terminal=True, width=120))
     with (
         progress_bars() as progress,
         progress.task("outer", total=2) as outer,
@@ -91,3 +94,20 @@ def test_bars_can_be_opened_inside_one_another():
         inner.advance(5e5)
         inner.note("half")
         outer.advance()
+    assert "outer" in shown.getvalue()
+    assert "inner" in shown.getvalue()
+
+
+def test_where_there_is_no_terminal_long_work_says_a_line_now_and_then_beside_the_output(monkeypatch, capsys):
+    now = iter(range(0, 10_000, 2))
+    monkeypatch.setattr("modality_assets.progress.time.monotonic", lambda: next(now))
+    with progress_bars() as progress, progress.task("Fetching", total=40e6, unit="B") as task:
+        for number in range(40):
+            task.note(f"file {number}")
+            task.advance(1e6)
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[0] == "Fetching: 4.0 MB of 40.0 MB file 3"
+    assert lines[-1] == "Fetching: 40.0 MB of 40.0 MB file 39"
+    assert len(lines) == 10

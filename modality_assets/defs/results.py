@@ -7,9 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from modality_assets.defs.log_progress import LogProgress
 from modality_assets.manifest import Manifest, whole
-from modality_assets.progress import Progress
+from modality_assets.progress import LogProgress, Progress
 from modality_assets.results import Built, Counts, Result, make
 
 terminal_progress: ContextVar[Progress | None] = ContextVar("terminal_progress", default=None)
