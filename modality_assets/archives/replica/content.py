@@ -17,7 +17,6 @@ from modality_assets.archives.replica import samples
 from modality_assets.archives.replica.phantoms import datasets as definitions
 from modality_assets.archives.replica.phantoms.acquisition import PhantomDataset
 from modality_assets.archives.replica.phantoms.generate import (
-    planned_images,
     revised_folders,
     write_patient,
 )
@@ -101,12 +100,12 @@ def _publish(folder: Path, dataset: str, staged: Path, images: int, seconds: flo
 
 def _make_phantoms(folder: Path, missing: list[PhantomDataset], progress: Progress) -> None:
     workers = min(len(os.sched_getaffinity(0)), 8)
-    total = sum(map(planned_images, missing))
+    total = sum(dataset.patients for dataset in missing)
     # Spawned, not forked: the caller may have threads, and a fork would copy their locks.
     context = multiprocessing.get_context("spawn")
     with (
         ExitStack() as stack,
-        progress.task("Drawing phantoms", total=total, unit="images") as task,
+        progress.task("Drawing phantoms", total=total, unit="patients") as task,
         ProcessPoolExecutor(workers, mp_context=context, initializer=end_with, initargs=(os.getpid(),)) as pool,
     ):
         staged = {
@@ -132,7 +131,7 @@ def _collect(folder: Path, jobs: dict[Future[int], str], staged: dict[str, Path]
         name = jobs[job]
         images[name] += job.result()
         open_jobs[name] -= 1
-        task.advance(job.result())
+        task.advance()
         if not open_jobs[name]:
             task.note(name)
             _publish(folder, name, staged[name], images[name], time.monotonic() - started)

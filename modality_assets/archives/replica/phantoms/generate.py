@@ -18,14 +18,6 @@ def dataset_named(name: str) -> PhantomDataset:
     return {dataset.name: dataset for dataset in DATASETS}[name]
 
 
-def planned_images(dataset: PhantomDataset) -> int:
-    """Return how many images the dataset will hold, about: what a progress bar needs."""
-    return sum(
-        scan.patients * (len(getattr(scan, "views", ())) or scan.grid.slices * len(getattr(scan, "sequences", (0,))))
-        for scan in dataset.scans
-    )
-
-
 def write_patient(name: str, patient: int, folder: Path) -> int:
     """Write all files of one patient below ``folder`` (one folder a series) and return the number of images."""
     cv2.setNumThreads(1)

@@ -4,7 +4,6 @@ from collections import Counter
 
 from modality_assets.archives.replica.phantoms.acquisition import RadiographScan
 from modality_assets.archives.replica.phantoms.datasets import DATASETS, FIRST_RELEASE
-from modality_assets.archives.replica.phantoms.generate import planned_images
 from modality_assets.archives.replica.phantoms.modules import modality_code
 from modality_assets.layout import check_dataset_key
 from modality_assets.modality import CLASS_OF_CODE, CLASSES
@@ -29,7 +28,6 @@ def test_the_first_release_is_enough_to_train_validate_and_test() -> None:
     assert all(datasets[name] >= 6 for name in CLASSES)
     assert all(images[name] >= 250 for name in CLASSES)
     assert max(images.values()) < 1.3 * min(images.values())
-    assert sum(images.values()) == sum(map(planned_images, FIRST_RELEASE))
 
 
 def test_later_releases_add_revise_and_withdraw() -> None:
