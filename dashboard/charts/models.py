@@ -15,8 +15,9 @@ from modality_assets.modality import SPLITS
 def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float] | None = None) -> go.Figure:
     """Accuracy per model: a row per ``label``, a mark per split, whiskers where there are intervals.
 
-    Columns label, split, ``measure`` (share), ci_low, ci_high, published (bool: hollow marks). ``floors`` are shares
-    by name: lines that a useful model lies to the right of.
+    Columns label, split, ``measure`` (share), ci_low, ci_high, published (bool: hollow marks). A label that stands
+    several times, as with several seeds, has all its marks in its row, without whiskers. ``floors`` are shares by
+    name: lines that a useful model lies to the right of.
     """
     table = table.filter(pl.col(measure).is_not_null())
     names = table["label"].unique(maintain_order=True).to_list()
@@ -27,7 +28,7 @@ def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float]
             if some.is_empty():
                 continue
             values = some[measure].to_numpy()
-            has_interval = measure == "accuracy" and not published
+            has_interval = measure == "accuracy" and not published and some["label"].is_unique().all()
             figure.add_scatter(
                 x=100 * values,
                 y=some["label"].to_list(),

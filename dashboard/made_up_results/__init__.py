@@ -14,7 +14,14 @@ import polars as pl
 from dashboard.made_up_results.archive import write_archive
 from dashboard.made_up_results.decoded import write_decoded
 from dashboard.made_up_results.images import made_up_datasets, made_up_images
-from dashboard.made_up_results.models import baseline_rows, probes, published_rows, write_disagreements, write_model
+from dashboard.made_up_results.models import (
+    baseline_rows,
+    ingredient_rows,
+    probes,
+    published_rows,
+    write_disagreements,
+    write_model,
+)
 from dashboard.made_up_results.publish import publish
 from dashboard.made_up_results.refresh import write_refresh
 from modality_assets.layout import DataLayout
@@ -54,7 +61,9 @@ def make_up_results(root: Path, size: Size = Size(), seed: int = 0) -> DataLayou
     rows = []
     for number, (architecture, rescaling) in enumerate(models):
         rows += write_model(layout, architecture, rescaling, images, 0.93 - 0.25 * (number % 2) - 0.01 * number, chance)
-    comparison = pl.DataFrame([*rows, *baseline_rows(), *published_rows()], infer_schema_length=None)
+    comparison = pl.DataFrame(
+        [*rows, *baseline_rows(), *ingredient_rows(), *published_rows()], infer_schema_length=None
+    )
     tables = {"comparison.parquet": comparison, "probes.parquet": probes(models)}
     publish(layout.reports, "model_comparison", None, tables, {}, shared=MANIFEST)
     write_disagreements(layout, images)

@@ -1,5 +1,7 @@
 """Models: every architecture and rescaling beside the published figures; training, studies, cost."""
 
+from typing import Any
+
 import polars as pl
 import streamlit as st
 
@@ -34,18 +36,28 @@ def best_in_words() -> str | None:
     return test and f"Best on validate: {model_name(best)}, {labels.percent(test['accuracy'], 0)} of test images"
 
 
+def choose_measure(parameter: str, at: Any) -> str:
+    return choose(
+        "Measure",
+        _MEASURES,
+        parameter,
+        words=labels.column,
+        help_text="Balanced accuracy is the mean over the classes of the share of their images that is recognised.",
+        at=at,
+        width=220,
+    )
+
+
+def show_as_table(rows: pl.DataFrame, name: str, source: Source) -> None:
+    shown = rows.drop("published", "study").select("label", pl.exclude("label", "architecture", "rescaling"))
+    with st.expander("As a table"):
+        table(shown.rename({"label": "Model"}), name=name, source=source, of="figures")
+
+
 def show_accuracy() -> None:
     _, source = results.models.comparison()
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
-    measure = choose(
-        "Measure",
-        _MEASURES,
-        "measure",
-        words=labels.column,
-        help_text="Balanced accuracy is the mean over the classes of the share of their images that is recognised.",
-        at=row,
-        width=220,
-    )
+    measure = choose_measure("measure", row)
     rows = compared("main").filter(pl.col("split").is_in(SPLITS))
     if not choose_switch("Published figures", "published", at=row):
         rows = rows.filter(~pl.col("published"))
@@ -63,9 +75,7 @@ def show_accuracy() -> None:
         of="images per model over the splits",
         unit=f"% of images{whiskers}; hollow marks: published{line}",
     )
-    shown = ours_first.drop("published", "study").select("label", pl.exclude("label", "architecture", "rescaling"))
-    with st.expander("As a table"):
-        table(shown.rename({"label": "Model"}), name="comparison", source=source, of="figures")
+    show_as_table(ours_first, "comparison", source)
 
 
 def show_evidence() -> None:
@@ -162,21 +172,25 @@ def show_studies() -> None:
     if not studies:
         st.info("No study has been run: materialise the asset `study_trial`, then `model_comparison`.")
         return
-    study = choose("Study", studies, "study", words=labels.rule, width=260)
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
+    study = choose("Study", studies, "study", words=labels.rule, at=row, width=260)
+    measure = choose_measure("study-measure", row)
     rows = compared(study)
-    if rows["recipe"].n_unique() > 1 or rows["seed"].n_unique() > 1:
-        seed = pl.format(", seed {}", "seed") if rows["seed"].n_unique() > 1 else pl.lit("")
-        rows = rows.with_columns(label=pl.format("{}{}: {}", "recipe", seed.fill_null(""), "label"))
+    if rows["recipe"].n_unique() > 1:
+        same_model = rows["label"].n_unique() == 1
+        rows = rows.with_columns(label=pl.col("recipe") if same_model else pl.format("{}: {}", "recipe", "label"))
     rows = rows.sort("published", "label")
+    seeds = rows["seed"].n_unique()
     chart(
-        charts.accuracy_dots(rows, "accuracy"),
-        name=f"study-{study}",
+        charts.accuracy_dots(rows, measure),
+        name=f"study-{study}-{measure}",
         source=source,
         data=rows.drop("label"),
         n=rows.unique("split")["images"].sum() or None,
         of="images per trial over the splits",
-        unit="% of images; hollow marks: published",
+        unit="% of images; hollow marks: published" + ("; a mark for each seed" if seeds > 1 else ""),
     )
+    show_as_table(rows, f"study-{study}", source)
 
 
 section("Accuracy", show_accuracy, finding=best_in_words)

@@ -41,6 +41,14 @@ def test_whiskers_reach_from_the_lower_to_the_upper_end() -> None:
     assert list(whiskers.arrayminus) == pytest.approx([10, 0])
 
 
+def test_several_seeds_of_a_model_share_its_row_without_whiskers() -> None:
+    intervals = {"ci_low": [0.4, 0.5, 0.6], "ci_high": [0.7, 0.8, 0.9], "published": [False] * 3}
+    table = pl.DataFrame({"label": ["a", "a", "b"], "split": ["test"] * 3, "accuracy": [0.5, 0.6, 0.7], **intervals})
+    marks = charts.accuracy_dots(table, "accuracy").data[0]
+    assert list(marks.y) == ["a", "a", "b"]
+    assert marks.error_x.array is None
+
+
 def test_growth_is_cumulated_over_releases() -> None:
     table = pl.DataFrame(
         {"release": ["2026-01-01", "2026-02-01"], "modality": ["CT", "CT"], "images": [3, 4]},

@@ -182,6 +182,17 @@ def test_models_are_held_to_trivial_baselines_and_to_the_probe(made_up: DataLayo
     assert "Up to 43 % of what could give a dataset away is in the features" in said
 
 
+def test_a_study_over_seeds_is_shown_by_the_measure_that_the_address_names(
+    made_up: DataLayout, open_page: OpenPage
+) -> None:
+    app = open_page(made_up.root, "models", **{"study": "ingredients", "study-measure": "balanced_accuracy"})
+    assert "a mark for each seed" in texts(app)
+    assert [box.value for box in app.selectbox if box.label == "Measure"] == ["accuracy", "balanced_accuracy"]
+    assert any(
+        "robust without label smoothing" in set(one.value["recipe"]) for one in app.dataframe if "recipe" in one.value
+    )
+
+
 def test_published_figures_stand_beside_ours_where_a_dataset_has_some(made_up: DataLayout, open_page: OpenPage) -> None:
     shown = open_page(made_up.root, "per_dataset", split="train").dataframe[0].value
     assert shown["published"].notna().sum() > 0
