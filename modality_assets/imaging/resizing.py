@@ -14,6 +14,7 @@ ASPECTS = ("stretch", "pad")
 """'stretch' maps the image onto the square, as published; 'pad' keeps its proportions, filled up with its minimum."""
 
 _LARGEST_BLOCK = 64
+_MOST_SUMMED = 256  # pixels behind one of the result that single precision may sum: beyond, it errs by a stored step
 
 
 def resize(image: np.ndarray, size: int, aspect: str = "stretch") -> np.ndarray:
@@ -53,7 +54,8 @@ def _shrink(image: np.ndarray, rows: int, columns: int) -> np.ndarray:
     high, wide = old_rows // down, old_columns // across
     whole = rows // down == 1 and columns // across == 1  # OpenCV is fast for whole ratios
     if whole or max(high, wide) > _LARGEST_BLOCK or not image.flags.c_contiguous:
-        return cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+        summed = image if image.size <= _MOST_SUMMED * rows * columns else image.astype(np.float64)
+        return cv2.resize(summed, (columns, rows), interpolation=cv2.INTER_AREA).astype(image.dtype, copy=False)
     by_rows = np.matmul(_area_weights(high, rows // down, image.dtype.char), image.reshape(down, high, old_columns))
     by_columns = by_rows.reshape(rows * across, wide) @ _area_weights(wide, columns // across, image.dtype.char).T
     return by_columns.reshape(rows, columns)

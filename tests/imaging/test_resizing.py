@@ -41,6 +41,14 @@ def test_shrinking_is_the_area_average_of_opencv(old: int, new: int) -> None:
     np.testing.assert_allclose(resize_to(image.astype(np.float32), *size), expected, atol=4000 * 2e-6)
 
 
+@pytest.mark.parametrize("shape", [(71, 75), (4096, 4096), (4000, 3001), (3328, 2560)])
+@pytest.mark.parametrize("size", [1, 7, 16, 64])
+def test_a_mean_of_very_many_pixels_is_exact(shape: tuple[int, int], size: int) -> None:
+    image = np.random.default_rng(0).uniform(14_000, 15_000, shape).astype(np.float32)
+    exact = resize(image.astype(np.float64), size)
+    np.testing.assert_allclose(resize(image, size), exact, rtol=2e-6)
+
+
 def test_each_axis_goes_its_own_way() -> None:
     image = np.random.default_rng(0).uniform(0, 1, (200, 20))
     shrunk = cv2.resize(image, (20, 50), interpolation=cv2.INTER_AREA)

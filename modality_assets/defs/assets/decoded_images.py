@@ -19,7 +19,7 @@ from modality_assets.manifest import whole
 from modality_assets.progress import Progress
 from modality_assets.results import Built, Result, required_manifest
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 _FACTS = ["series_uid", "patient_id", "study_uid", "modality", "body_part", "manufacturer", "licence"]
 
 
