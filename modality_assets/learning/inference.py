@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from modality_assets.learning import architectures
-from modality_assets.learning.devices import choose_device
+from modality_assets.learning.devices import choose_device, freed_memory_kept
 from modality_assets.learning.errors import DamagedModelError, ShardsDisagreeError
 from modality_assets.learning.model_files import InputContract, read_model
 from modality_assets.learning.scoring import compute_logits
@@ -72,16 +72,19 @@ def load_model(folder: Path, *, device: str = "auto") -> LoadedModel:
 
 
 def predict(
-    model: LoadedModel, reader: ShardReader, *, batch_size: int = 256, progress: Progress = SILENT
+    model: LoadedModel, reader: ShardReader, *, batch_size: int | None = None, progress: Progress = SILENT
 ) -> np.ndarray:
     """Return the class probabilities of every image of ``reader``, in its order: (N, classes) float32.
 
+    ``batch_size`` None suits the device.
     Raises `ShardsDisagreeError` for shards of another rescaling or shape than the model was trained on.
     """
     _check_reader(model, reader)
-    logits = compute_logits(
-        model.network, reader, model.contract, batch_size=batch_size, device=model.device, progress=progress
-    )
+    batch_size = batch_size or _images_at_once(model.device)
+    with freed_memory_kept(model.device):
+        logits = compute_logits(
+            model.network, reader, model.contract, batch_size=batch_size, device=model.device, progress=progress
+        )
     return logits.softmax(dim=1).numpy()
 
 
@@ -90,7 +93,7 @@ def features(
     reader: ShardReader,
     *,
     rows: np.ndarray | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     progress: Progress = SILENT,
 ) -> np.ndarray:
     """Return what the last linear layer sees of images of ``reader``: (n, F) float32, for ``rows`` (n,) or for all.
@@ -99,12 +102,17 @@ def features(
     """
     _check_reader(model, reader)
     index = reader.index
+    batch_size = batch_size or _images_at_once(model.device)
     rows = np.arange(len(reader)) if rows is None else rows
     head = [module for module in model.network.modules() if isinstance(module, nn.Linear)][-1]
     seen: list[Tensor] = [torch.empty(0, head.in_features)]
     handle = head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0].float().cpu()))
     try:
-        with torch.inference_mode(), progress.task("Features", total=len(rows), unit="images") as task:
+        with (
+            torch.inference_mode(),
+            freed_memory_kept(model.device),
+            progress.task("Features", total=len(rows), unit="images") as task,
+        ):
             for start in range(0, len(rows), batch_size):
                 some = rows[start : start + batch_size]
                 images = np.empty((len(some), *index.shape), np.float32)
@@ -132,7 +140,7 @@ def measure_latency(
     """
     shape = (model.contract.channels, model.contract.height, model.contract.width)
     figures: dict[str, float] = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), freed_memory_kept(model.device):
         for size in batch_sizes:
             images = torch.rand(size, *shape, device=model.device)
             for _ in range(2):
@@ -144,6 +152,11 @@ def measure_latency(
             figures[f"batch_{size}_ms_per_image"] = 1000 * per_image
             figures[f"batch_{size}_images_per_second"] = 1 / per_image
     return figures
+
+
+def _images_at_once(device: torch.device) -> int:
+    """More on the CPU saves no time: EfficientNet-Lite0 takes 1.2 GiB for 32 images of 64², 5.2 GiB for 256."""
+    return 256 if device.type == "cuda" else 32
 
 
 def _timed(model: LoadedModel, images: Tensor) -> float:

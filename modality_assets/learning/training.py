@@ -20,7 +20,7 @@ from torch import Tensor
 from modality_assets.learning import schedules
 from modality_assets.learning.augmentation import augment, draw
 from modality_assets.learning.checkpoints import STOP
-from modality_assets.learning.devices import choose_device, repeatable
+from modality_assets.learning.devices import choose_device, freed_memory_kept, repeatable
 from modality_assets.learning.distributed import joined
 from modality_assets.learning.errors import (
     NotFiniteLossError,
@@ -78,6 +78,7 @@ def train(
     with (
         joined(device) as ranks,
         repeatable(device, config.threads),
+        freed_memory_kept(device),
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         stop_requests() as request,
     ):
