@@ -25,7 +25,7 @@ from tests.conftest import draw
 pytestmark = pytest.mark.postgres
 
 AT_ONCE = 4
-DATASETS = 8
+DATASETS = int(os.environ.get("MODALITY_TEST_DATASETS", "8"))
 
 REFRESH = """
 import sys
