@@ -117,13 +117,24 @@ def print_comparison(layout: DataLayout) -> None:
 
 
 def comparison_table(comparison: pl.DataFrame, study: str, title: str) -> Table:
-    """Arrange the models of one study (columns as in reports/comparison.parquet) as one row each."""
+    """Arrange the models of one study (columns as in reports/comparison.parquet) as one row each.
+
+    Recipe and seed have columns where they tell rows apart.
+    """
     table = Table(title=title, title_justify="left")
-    for name in ("architecture", "rescaling"):
-        table.add_column(name, no_wrap=True)
+    ours = comparison.filter(source="ours", study=study).sort("architecture", "rescaling", "recipe", "seed")
+    named = {
+        "recipe": study == REGULARISATION or ours["recipe"].n_unique() > 1,
+        "seed": ours["seed"].n_unique() > 1,
+    }
+    table.add_column("architecture", no_wrap=True)
+    if named["recipe"]:
+        table.add_column("recipe", min_width=15)
+    if named["seed"]:
+        table.add_column("seed", justify="right")
+    table.add_column("rescaling", no_wrap=True)
     for name in ("train", "validate", "test", "95 %", "published validate", "published test"):
         table.add_column(name, justify="right")
-    ours = comparison.filter(source="ours", study=study).sort("architecture", "rescaling", "recipe", "seed")
     beside_study = study if study == REGULARISATION else MAIN_STUDY
     published = comparison.filter(source="published", study=beside_study)
     for (architecture, rescaling, recipe, seed), rows in ours.group_by(
@@ -136,9 +147,10 @@ def comparison_table(comparison: pl.DataFrame, study: str, title: str) -> Table:
         beside = {row["split"]: row for row in printed.iter_rows(named=True)}
         test = by_split.get("test", {})
         known = test.get("ci_low") is not None
-        differs = {"recipe": f" {recipe}, seed {seed}", REGULARISATION: f" {recipe}"}
+        told_apart = {"recipe": recipe, "seed": seed}
         table.add_row(
-            f"{architecture}{differs.get(study, '')}",
+            str(architecture),
+            *(str(value) for name, value in told_apart.items() if named[name]),
             "–" if rescaling == NOTHING else str(rescaling),
             *(_pair(by_split.get(split)) for split in SPLITS),
             f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if known else "–",

@@ -53,8 +53,22 @@ def test_the_seeds_of_a_recipe_are_rows_of_their_own():
         for recipe in ("dissertation", "robust") for seed in (0, 1)
     ]  # fmt: skip
     text = _printed(comparison_table(pl.DataFrame(rows, schema=SCHEMA), "recipe", "Recipes"))
-    assert next(line for line in text.splitlines() if "robust, seed 1" in line).count("60 / 50") == 1
-    assert text.count("resnet18 ") == 4
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in text.splitlines() if "resnet18" in line]
+    assert [(line[1], line[2], line[6]) for line in lines] == [
+        ("dissertation", "0", "50 / 50"), ("dissertation", "1", "60 / 50"),
+        ("robust", "0", "50 / 50"), ("robust", "1", "60 / 50"),
+    ]  # fmt: skip
+
+
+def test_what_was_left_out_of_a_recipe_names_its_row():
+    rows = [
+        _row(source="ours", study="ingredients", architecture="resnet18", rescaling="image_range", recipe=recipe,
+             seed=0, split="test", accuracy=accuracy, balanced_accuracy=accuracy)
+        for recipe, accuracy in (("robust", 0.9), ("robust without balanced sampling", 0.8))
+    ]  # fmt: skip
+    text = _printed(comparison_table(pl.DataFrame(rows, schema=SCHEMA), "ingredients", "Ingredients"))
+    assert "80 / 80" in next(line for line in text.splitlines() if "without balanced sampling" in line)
+    assert "seed" not in text
 
 
 def test_a_penalty_stands_beside_the_published_figure_of_the_same_penalty():
