@@ -20,7 +20,7 @@ images = torch.rand(64, 1, 64, 64)  # what lies between two layers has 64 MiB
 @torch.inference_mode()
 def faults():
     counts = []
-    for _ in range(6):
+    for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         network(images)
         counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
