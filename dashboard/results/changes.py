@@ -76,10 +76,11 @@ class ChangeResults:
         )
         releases = sorted(set(rows["first"].drop_nulls()))
         newest = releases[-1] if releases else None
+        latest = pl.lit(newest, pl.String)  # null where no release is known: then nothing is new
         change = (
-            pl.when(pl.col("first") == newest)
+            pl.when(pl.col("first") == latest)
             .then(pl.lit("new"))
-            .when(pl.col("revised") >= newest)
+            .when(pl.col("revised") >= latest)
             .then(pl.lit("revised"))
             .otherwise(pl.lit("unchanged"))
         )

@@ -65,7 +65,6 @@ def show_accuracy() -> None:
     floor = best_baseline(results, measure)
     line = "".join(f"; dashed: the best baseline, {name}, {labels.percent(share)}" for name, share in floor.items())
     n = rows.filter(~pl.col("published")).unique("split")["images"].sum()
-    whiskers = "; whiskers: 95 % intervals by bootstrap over datasets and patients" if measure == "accuracy" else ""
     chart(
         charts.accuracy_dots(ours_first, measure, floor),
         name=f"models-{measure}",
@@ -73,9 +72,19 @@ def show_accuracy() -> None:
         data=ours_first.drop("label"),
         n=n or 0,
         of="images per model over the splits",
-        unit=f"% of images{whiskers}; hollow marks: published{line}",
+        unit=_unit(rows, measure, whiskers=measure == "accuracy") + line,
     )
     show_as_table(ours_first, "comparison", source)
+
+
+def _unit(rows: pl.DataFrame, measure: str, *, whiskers: bool) -> str:
+    """What a mark, its whiskers and a hollow mark stand for, as far as the figure has them."""
+    words = ["% of images" if measure == "accuracy" else "mean of the four classes' shares, %"]
+    if whiskers:
+        words.append("whiskers: 95 % intervals by bootstrap over datasets and patients")
+    if rows["published"].any():
+        words.append("hollow marks: published")
+    return "; ".join(words)
 
 
 def show_evidence() -> None:
@@ -188,7 +197,8 @@ def show_studies() -> None:
         data=rows.drop("label"),
         n=rows.unique("split")["images"].sum() or None,
         of="images per trial over the splits",
-        unit="% of images; hollow marks: published" + ("; a mark for each seed" if seeds > 1 else ""),
+        unit=_unit(rows, measure, whiskers=measure == "accuracy" and seeds <= 1)
+        + ("; a mark for each seed" if seeds > 1 else ""),
     )
     show_as_table(rows, f"study-{study}", source)
 
