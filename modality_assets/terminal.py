@@ -123,34 +123,30 @@ def comparison_table(comparison: pl.DataFrame, study: str, title: str) -> Table:
     """
     table = Table(title=title, title_justify="left")
     ours = comparison.filter(source="ours", study=study).sort("architecture", "rescaling", "recipe", "seed")
-    named = {
-        "recipe": study == REGULARISATION or ours["recipe"].n_unique() > 1,
-        "seed": ours["seed"].n_unique() > 1,
-    }
+    by_penalty = study == REGULARISATION
+    with_recipe, with_seed = by_penalty or ours["recipe"].n_unique() > 1, ours["seed"].n_unique() > 1
     table.add_column("architecture", no_wrap=True)
-    if named["recipe"]:
+    if with_recipe:
         table.add_column("recipe", min_width=15)
-    if named["seed"]:
+    if with_seed:
         table.add_column("seed", justify="right")
     table.add_column("rescaling", no_wrap=True)
     for name in ("train", "validate", "test", "95 %", "published validate", "published test"):
         table.add_column(name, justify="right")
-    beside_study = study if study == REGULARISATION else MAIN_STUDY
-    published = comparison.filter(source="published", study=beside_study)
+    published = comparison.filter(source="published", study=study if by_penalty else MAIN_STUDY)
     for (architecture, rescaling, recipe, seed), rows in ours.group_by(
         ["architecture", "rescaling", "recipe", "seed"], maintain_order=True
     ):
         by_split = {row["split"]: row for row in rows.iter_rows(named=True)}
         printed = published.filter(architecture=architecture)
-        by_penalty = study == REGULARISATION
         printed = printed.filter(recipe=recipe) if by_penalty else printed.filter(rescaling=rescaling)
         beside = {row["split"]: row for row in printed.iter_rows(named=True)}
         test = by_split.get("test", {})
         known = test.get("ci_low") is not None
-        told_apart = {"recipe": recipe, "seed": seed}
         table.add_row(
             str(architecture),
-            *(str(value) for name, value in told_apart.items() if named[name]),
+            *([str(recipe)] if with_recipe else []),
+            *([str(seed)] if with_seed else []),
             "–" if rescaling == NOTHING else str(rescaling),
             *(_pair(by_split.get(split)) for split in SPLITS),
             f"{100 * test['ci_low']:.0f} to {100 * test['ci_high']:.0f}" if known else "–",

@@ -28,7 +28,6 @@ def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float]
             if some.is_empty():
                 continue
             values = some[measure].to_numpy()
-            has_interval = measure == "accuracy" and not published and some["label"].is_unique().all()
             figure.add_scatter(
                 x=100 * values,
                 y=some["label"].to_list(),
@@ -42,7 +41,7 @@ def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float]
                     "color": SPLIT_COLOURS[split],
                     "line": {"width": 2 if published else 0},
                 },
-                error_x=whiskers(values, some["ci_low"], some["ci_high"]) if has_interval else None,
+                error_x=whiskers(values, some["ci_low"], some["ci_high"]) if _has_intervals(some, measure) else None,
                 hovertemplate="%{y}<br>%{x:.1f} %<extra>%{fullData.name}</extra>",
             )
     _add_floors(figure, floors or {}, names)
@@ -50,6 +49,25 @@ def accuracy_dots(table: pl.DataFrame, measure: str, floors: Mapping[str, float]
     figure.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1], title=None)
     figure.update_layout(scattermode="group", scattergap=0.35)
     return finished(figure, rows=len(names), row_pixels=34 if len(names) > 8 else 44, legend_below=True)
+
+
+def marks_in_words(table: pl.DataFrame, measure: str) -> str:
+    """Say what the marks of `accuracy_dots` stand for, and its whiskers and hollow marks where it has some."""
+    table = table.filter(pl.col(measure).is_not_null())
+    ours = table.filter(~pl.col("published"))
+    words = ["% of images" if measure == "accuracy" else "mean of the four classes' shares, %"]
+    if any(_has_intervals(some, measure) for some in ours.partition_by("split")):
+        words.append("whiskers: 95 % intervals by bootstrap over datasets and patients")
+    if len(ours) < len(table):
+        words.append("hollow marks: published")
+    if ours.select("label", "split").is_duplicated().any():
+        words.append("a mark for each seed")
+    return "; ".join(words)
+
+
+def _has_intervals(rows: pl.DataFrame, measure: str) -> bool:
+    """Whether rows of one split have whiskers: only accuracy has limits, and several seeds' hide one another."""
+    return measure == "accuracy" and not rows["published"].any() and rows["label"].is_unique().all()
 
 
 def _add_floors(figure: go.Figure, floors: Mapping[str, float], names: Sequence[str]) -> None:

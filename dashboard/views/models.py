@@ -72,19 +72,9 @@ def show_accuracy() -> None:
         data=ours_first.drop("label"),
         n=n or 0,
         of="images per model over the splits",
-        unit=_unit(rows, measure, whiskers=measure == "accuracy") + line,
+        unit=charts.marks_in_words(rows, measure) + line,
     )
     show_as_table(ours_first, "comparison", source)
-
-
-def _unit(rows: pl.DataFrame, measure: str, *, whiskers: bool) -> str:
-    """What a mark, its whiskers and a hollow mark stand for, as far as the figure has them."""
-    words = ["% of images" if measure == "accuracy" else "mean of the four classes' shares, %"]
-    if whiskers:
-        words.append("whiskers: 95 % intervals by bootstrap over datasets and patients")
-    if rows["published"].any():
-        words.append("hollow marks: published")
-    return "; ".join(words)
 
 
 def show_evidence() -> None:
@@ -189,7 +179,6 @@ def show_studies() -> None:
         same_model = rows["label"].n_unique() == 1
         rows = rows.with_columns(label=pl.col("recipe") if same_model else pl.format("{}: {}", "recipe", "label"))
     rows = rows.sort("published", "label")
-    seeds = rows["seed"].n_unique()
     chart(
         charts.accuracy_dots(rows, measure),
         name=f"study-{study}-{measure}",
@@ -197,8 +186,7 @@ def show_studies() -> None:
         data=rows.drop("label"),
         n=rows.unique("split")["images"].sum() or None,
         of="images per trial over the splits",
-        unit=_unit(rows, measure, whiskers=measure == "accuracy" and seeds <= 1)
-        + ("; a mark for each seed" if seeds > 1 else ""),
+        unit=charts.marks_in_words(rows, measure),
     )
     show_as_table(rows, f"study-{study}", source)
 

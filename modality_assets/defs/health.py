@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
@@ -59,7 +60,7 @@ def look(workspace: Workspace) -> Health:
             kind = type(instance.run_storage).__name__.removesuffix("RunStorage")
             findings.append(Finding("storage", True, f"{kind} answered in {time.monotonic() - started:.2f} s"))
             for name, one in (("daemons", _daemons), ("queue", _queue), ("failed runs", _failed_runs)):
-                findings.append(_found(name, lambda one=one: one(instance)))  # type: ignore[misc]
+                findings.append(_found(name, partial(one, instance)))
     except Exception as error:  # whatever keeps Dagster's storage from answering is what is to be told
         findings.append(Finding("storage", False, _sentence(error)))
     findings.append(_found("stale results", lambda: _stale(workspace)))

@@ -93,7 +93,7 @@ def _scores(folder: Path, split: str) -> dict[str, float]:
 
 def _boosted(train: pl.DataFrame, images: pl.DataFrame, columns: tuple[str, ...], seed: int) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     if len(train) > _MOST_IMAGES:
         train = train.sample(_MOST_IMAGES, seed=seed)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from modality_assets.evaluation import rates
 from modality_assets.evaluation.errors import NoPredictionsError

@@ -77,8 +77,8 @@ def freed_memory_kept(device: torch.device) -> Iterator[None]:
 
     glibc returns every block above 32 MiB to the kernel when it is freed, and the kernel clears its pages before
     the next layer may have them: up to half the time of a network on the CPU. Peak memory grows by what lies
-    unused between blocks (ResNet-18 and DenseNet-121 1 %, VGG16 17 %). Does nothing on a GPU, whose allocator keeps
-    what it has, and with another C library.
+    unused between blocks (ResNet-18 and DenseNet-121 1 %, VGG16 17 %). It holds for the whole process. Does nothing
+    on a GPU, whose allocator keeps what it has, and with another C library.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if device.type != "cpu" or mallopt is None:

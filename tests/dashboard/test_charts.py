@@ -49,6 +49,17 @@ def test_several_seeds_of_a_model_share_its_row_without_whiskers() -> None:
     assert marks.error_x.array is None
 
 
+def test_the_marks_of_a_figure_are_explained_as_far_as_it_has_them() -> None:
+    values = {"split": ["test"] * 3, "accuracy": [0.5, 0.6, 0.7], "balanced_accuracy": [0.4, 0.5, None]}
+    limits = {"ci_low": [0.4, 0.5, None], "ci_high": [0.7, 0.8, None]}
+    table = pl.DataFrame({"label": ["a", "b", "a"], "published": [False, False, True], **values, **limits})
+    whiskers = "whiskers: 95 % intervals by bootstrap over datasets and patients"
+    assert charts.marks_in_words(table, "accuracy") == f"% of images; {whiskers}; hollow marks: published"
+    assert charts.marks_in_words(table, "balanced_accuracy") == "mean of the four classes' shares, %"
+    seeds = table.with_columns(label=pl.lit("a"), published=pl.lit(False))
+    assert charts.marks_in_words(seeds, "accuracy") == "% of images; a mark for each seed"
+
+
 def test_growth_is_cumulated_over_releases() -> None:
     table = pl.DataFrame(
         {"release": ["2026-01-01", "2026-02-01"], "modality": ["CT", "CT"], "images": [3, 4]},

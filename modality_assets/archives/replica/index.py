@@ -1,6 +1,7 @@
 """What a folder of DICOM holds: one record per series, from the headers, each file read once."""
 
 import json
+import logging
 import os
 import threading
 import time
@@ -23,6 +24,7 @@ from modality_assets.archives.replica.releases import (
 )
 from modality_assets.manifest import write_json
 
+_LOG = logging.getLogger(__name__)
 _CACHE = ".headers.json"
 _LOOK_SECONDS = 2.0
 """How often the folder is looked through for files that came or went; the release is read every time."""
@@ -122,7 +124,10 @@ class Index:
             if known is not None and known[:2] == (facts.st_size, facts.st_mtime):
                 fresh[name] = known
             else:
-                fresh[name] = (facts.st_size, facts.st_mtime, _header(path))
+                try:
+                    fresh[name] = (facts.st_size, facts.st_mtime, _header(path))
+                except OSError as error:  # not remembered: the same file may be readable when it is next looked at
+                    _LOG.warning("%s cannot be read (%s) and is not served", path, error.strerror or error)
         if fresh != headers and self.files != self.folder:  # no traces in folders that are not ours
             write_json(self.folder / _CACHE, fresh)
         self._headers = fresh
@@ -154,11 +159,11 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _header(path: Path) -> dict[str, str] | None:
-    """Return the values of a DICOM header, or None for a file that is not an image of a series."""
+    """Return the values of a DICOM header, or None for a file that is not an image of a series; raises OSError."""
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_FIELDS.values()))
         values = {field: dataset.get(keyword) for field, keyword in _FIELDS.items()}
-    except (InvalidDicomError, OSError, ValueError, AttributeError, KeyError, NotImplementedError, EOFError):
+    except (InvalidDicomError, ValueError, AttributeError, KeyError, NotImplementedError, EOFError):
         return None
     if not values["SeriesInstanceUID"] or not values["SOPInstanceUID"]:
         return None

@@ -68,7 +68,7 @@ def split_cells(datasets: pl.DataFrame, profile: pl.DataFrame, shares: Mapping[s
 
 def worst_deviation(cells: pl.DataFrame) -> float:
     """Return the largest difference between a share and the share asked for, over classes and splits."""
-    return float(cells.get_column("deviation").abs().max() or 0.0) if cells.height else 0.0  # type: ignore[arg-type]
+    return float(cells.select(pl.col("deviation").abs().max()).item() or 0.0)
 
 
 def body_part_table(datasets: pl.DataFrame, profile: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from modality_assets.archives.replica import index as index_module
@@ -40,6 +41,27 @@ def test_files_that_are_no_images_are_left_out(tmp_path: Path, one_patient_each:
     (folder / "hands" / ".hidden").write_bytes(b"")
     records = Index(folder).series()
     assert sorted(record.row["ImageCount"] for record in records.values()) == [1, 1]
+
+
+def test_a_file_that_cannot_be_read_is_named_and_read_again_later(
+    archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = Index(archive).series()
+    (archive / ".headers.json").unlink()
+    refused = min(record.instances[0].path for record in whole.values())
+    read = pydicom.dcmread
+
+    def refuse(path, **options):
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, **options)
+
+    monkeypatch.setattr(pydicom, "dcmread", refuse)
+    served = {one.path for record in Index(archive).series().values() for one in record.instances}
+    assert served == {one.path for record in whole.values() for one in record.instances} - {refused}
+    assert f"{refused} cannot be read (Permission denied)" in caplog.text
+    monkeypatch.undo()
+    assert Index(archive).series() == whole
 
 
 def test_loose_files_belong_to_a_collection_named_after_the_folder(
