@@ -1,6 +1,7 @@
 """Figures and tables as pages show them: with unit, n, source and a download, and tables with a filter."""
 
 from decimal import Decimal
+from time import sleep
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -10,6 +11,10 @@ import streamlit as st
 from dashboard import labels
 from dashboard.dagster_links import asset_url
 from dashboard.results import Source
+
+HEAD_START_SECONDS = 0.5
+"""How long the rest of a visitor's first page waits behind its first figure: a browser draws whatever it has got in
+one go, so that every further figure and table would keep the first from being seen."""
 
 _FILTER_FROM = 9
 _SHARES = {
@@ -45,6 +50,9 @@ def chart(
     options = _MENU | {"toImageButtonOptions": {"format": "svg", "filename": name}}
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"chart-{name}", config=options)
     _foot(name, source, data, f"n = {labels.count(n)} {of}" if n is not None else "n was not published", unit)
+    if not st.session_state.get("has-figure"):
+        st.session_state["has-figure"] = True
+        sleep(HEAD_START_SECONDS)
 
 
 def table(

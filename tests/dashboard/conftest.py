@@ -33,6 +33,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         monkeypatch.setenv("MODALITY_DATA", str(root))
         monkeypatch.setenv("MODALITY_ARCHIVE", "replica")
         monkeypatch.setenv("MODALITY_DAGSTER_URL", "http://127.0.0.1:9")
+        monkeypatch.setattr("dashboard.exhibits.HEAD_START_SECONDS", 0)  # no browser draws here
         app = AppTest.from_file(str(APP), default_timeout=60)
         for name, value in parameters.items():
             app.query_params[name] = value

@@ -40,6 +40,19 @@ def test_every_page_labels_synthetic_data(page: str, made_up: DataLayout, open_p
     assert any("Synthetic phantoms" in one.value for one in open_page(made_up.root, page).warning)
 
 
+def test_the_first_figure_of_a_visit_has_a_head_start_and_no_other(
+    made_up: DataLayout, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[float] = []
+    monkeypatch.setattr("dashboard.exhibits.sleep", shown.append)
+    app = open_page(made_up.root, "models")
+    assert charts(app) > 1
+    assert len(shown) == 1
+    app.switch_page("views/errors.py").run()
+    assert charts(app) > 1
+    assert len(shown) == 1
+
+
 @pytest.mark.parametrize("page", WITH_FIGURES)
 def test_every_figure_says_its_n_and_its_source(page: str, made_up: DataLayout, open_page: OpenPage) -> None:
     app = open_page(made_up.root, page)
