@@ -7,10 +7,12 @@ Three programs are solved one after the other, each held to what the one before 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from modality_assets.catalogue.body_parts import REGIONS
 from modality_assets.catalogue.split.groups import Grouping, Unit
 from modality_assets.catalogue.split.program import Program, Solution, Terms, scaled, total
 from modality_assets.catalogue.split.rules import BODY_PARTS_WANTED, DATASETS_WANTED, Demands
@@ -23,9 +25,12 @@ _WORST = 10.0
 """Weight of the worst class's excess deviation beside the sum over the classes."""
 
 _UNTAUGHT = 3.0
-"""Weight of the share of a class's images that show a body part which train could show and does not."""
+"""Weight of the share of a class's images that show a body part, or a region, which train could show and does not."""
 
 _CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 4.0, 1e-5
+
+_Shown = Literal["body_parts", "regions"]
+_SHOWN: tuple[_Shown, ...] = ("body_parts", "regions")
 
 _ATTRIBUTES = ("manufacturers", "formats", "licences")
 
@@ -41,6 +46,8 @@ class Contents:
     """Images of each dataset of the unit."""
     body_parts: Mapping[str, float]
     """Images of each known body part."""
+    regions: Mapping[str, float]
+    """Images of each of `REGIONS`."""
     attributes: Mapping[str, frozenset[str]]
 
 
@@ -82,7 +89,7 @@ class SplitModel:
         unshown: dict[int, float] = {}
         for c in self.classes:
             holders = [unit for unit, modality in self.contents if modality == c]
-            by_part = self._by_part(c)
+            by_part = self._by("body_parts", c)
             for split in self.demands.filled:
                 here = {self.x[unit][split]: float(self.contents[unit, c].groups) for unit in holders}
                 missing = self.program.column(0.0, 1.0)
@@ -180,18 +187,22 @@ class SplitModel:
         return cost
 
     def _untaught(self, c: str) -> Terms:
-        """Return the share of a class's images outside train whose body part others show, and train does not."""
+        """Return the share of a class's images outside train whose body part others show, and train does not.
+
+        The same for regions: what shows the only knees may be placed outside train, but not beside the only hands.
+        """
         terms: dict[int, float] = {}
         if "train" not in self.demands.filled:
             return terms
-        for part, holders in sorted(self._by_part(c).items()):
-            if len(holders) < 2:
-                continue
-            shown = self._presence(holders, "train")
-            for unit in holders:
-                untaught = self.program.column(0.0, 1.0)
-                self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
-                terms[untaught] = self.contents[unit, c].body_parts[part] / max(self.totals[c], 1)
+        for kind in _SHOWN:
+            for shown_part, holders in sorted(self._by(kind, c).items()):
+                if len(holders) < 2:
+                    continue
+                shown = self._presence(holders, "train")
+                for unit in holders:
+                    untaught = self.program.column(0.0, 1.0)
+                    self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
+                    terms[untaught] = getattr(self.contents[unit, c], kind)[shown_part] / max(self.totals[c], 1)
         return terms
 
     def _lone_cost(self) -> Terms:
@@ -200,7 +211,7 @@ class SplitModel:
         if "train" not in self.demands.filled:
             return cost
         for c in self.classes:
-            by_part = self._by_part(c)
+            by_part = self._by("body_parts", c)
             for part, holders in sorted(by_part.items()):
                 if len(holders) == 1:
                     share = self.contents[holders[0], c].body_parts[part] / max(self.totals[c], 1)
@@ -208,14 +219,14 @@ class SplitModel:
                     cost[column] = cost.get(column, 0.0) - _LONE * (share + 1 / (10 * len(by_part)))
         return cost
 
-    def _by_part(self, c: str) -> dict[str, list[int]]:
-        """Return the units that show each body part of a class."""
-        by_part: dict[str, list[int]] = {}
+    def _by(self, kind: _Shown, c: str) -> dict[str, list[int]]:
+        """Return the units that show each body part, or each region, of a class."""
+        found: dict[str, list[int]] = {}
         for (unit, modality), what in self.contents.items():
             if modality == c:
-                for part in what.body_parts:
-                    by_part.setdefault(part, []).append(unit)
-        return by_part
+                for shown in getattr(what, kind):
+                    found.setdefault(shown, []).append(unit)
+        return found
 
     def _spread_cost(self) -> Terms:
         """Reward each maker, format and licence of a class for every split that it reaches."""
@@ -265,6 +276,12 @@ def unit_contents(grouping: Grouping, profile: pl.DataFrame) -> dict[tuple[int, 
             groups=len({grouping.groups.get(row["dataset"]) or row["dataset"] for row in rows[key]}),
             largest={row["dataset"]: row["images"] for row in rows[key]},
             body_parts=parts,
+            regions=_by_region(parts),
             attributes={name: frozenset(value for row in rows[key] for value in row[name]) for name in _ATTRIBUTES},
         )
     return contents
+
+
+def _by_region(parts: Mapping[str, float]) -> dict[str, float]:
+    images = {region: sum(parts.get(part, 0.0) for part in inside) for region, inside in REGIONS.items()}
+    return {region: count for region, count in images.items() if count}

@@ -26,7 +26,7 @@ SOFT_RULES = {
     "two_datasets": "every class has at least two datasets in every split; datasets that share patients count as one",
     "two_body_parts": "every class shows at least two body parts in every split",
     "shares": "the share of a class's images in a split is within the tolerance of the share asked for",
-    "body_part_in_train": "train shows every body part of a class that at least two datasets show",
+    "body_part_in_train": "train shows every body part and region of a class that at least two datasets show",
     "carried": "no dataset carries more than the stated share of a class's images in a split",
     "lone_body_part": "a body part of a class that one dataset alone shows is in train rather than unseen",
     "spread": "manufacturers, formats and licences of a class are spread over the splits",
