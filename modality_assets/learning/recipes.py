@@ -48,7 +48,7 @@ _RECIPES = {
         schedule="one_cycle",
         warmup_share=0.2,
         balance="class_dataset",
-        augmentation=Augmentation(flip_horizontal=True, flip_vertical=True, zoom=(0.75, 1.6), shift=0.1, gamma=0.3),
+        augmentation=Augmentation(flip_horizontal=True, zoom=(0.75, 1.6), shift=0.1, gamma=0.3),
         label_smoothing=0.1,
         averaging_decay=0.95,
     ),
@@ -72,11 +72,10 @@ _RECIPES = {
         warmup_share=0.1,
         balance="class_dataset",
         augmentation=Augmentation(
-            flip_horizontal=True,
-            flip_vertical=True,
+            flip_horizontal=True,  # not vertical: nobody lies under the table, and unseen datasets cost six points
             zoom=(0.75, 1.8),
             shift=0.15,
-            rotation=15,
+            rotation=10,
             gamma=0.3,
             contrast=0.2,
             noise=0.03,
@@ -91,7 +90,7 @@ _RECIPES = {
 INGREDIENTS: dict[str, dict[str, Any]] = {
     "balanced_sampling": {"balance": "none"},
     "crops_and_zoom": {"augmentation": {"zoom": (1.0, 1.0), "shift": 0.0}},
-    "flips_and_rotation": {"augmentation": {"flip_horizontal": False, "flip_vertical": False, "rotation": 0.0}},
+    "flips_and_rotation": {"augmentation": {"flip_horizontal": False, "rotation": 0.0}},
     "intensity_and_noise": {"augmentation": {"gamma": 0.0, "contrast": 0.0, "noise": 0.0}},
     "standardisation": {"standardise": False},
     "label_smoothing": {"label_smoothing": 0.0},
