@@ -50,7 +50,7 @@ def chart(
     options = _MENU | {"toImageButtonOptions": {"format": "svg", "filename": name}}
     st.plotly_chart(figure, width="stretch", theme="streamlit", key=f"chart-{name}", config=options)
     _foot(name, source, data, f"n = {labels.count(n)} {of}" if n is not None else "n was not published", unit)
-    if not st.session_state.get("has-figure"):
+    if "has-figure" not in st.session_state:
         st.session_state["has-figure"] = True
         sleep(HEAD_START_SECONDS)
 

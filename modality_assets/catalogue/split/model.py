@@ -7,7 +7,6 @@ Three programs are solved one after the other, each held to what the one before 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -29,9 +28,6 @@ _UNTAUGHT = 3.0
 
 _CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 4.0, 1e-5
 
-_Shown = Literal["body_parts", "regions"]
-_SHOWN: tuple[_Shown, ...] = ("body_parts", "regions")
-
 _ATTRIBUTES = ("manufacturers", "formats", "licences")
 
 
@@ -46,9 +42,13 @@ class Contents:
     """Images of each dataset of the unit."""
     body_parts: Mapping[str, float]
     """Images of each known body part."""
-    regions: Mapping[str, float]
-    """Images of each of `REGIONS`."""
     attributes: Mapping[str, frozenset[str]]
+
+    @property
+    def parts_and_regions(self) -> dict[str, float]:
+        """Images of each known body part, and of each of `REGIONS` that has some."""
+        regions = {name: sum(self.body_parts.get(part, 0.0) for part in inside) for name, inside in REGIONS.items()}
+        return {**self.body_parts, **{name: images for name, images in regions.items() if images}}
 
 
 @dataclass
@@ -89,7 +89,7 @@ class SplitModel:
         unshown: dict[int, float] = {}
         for c in self.classes:
             holders = [unit for unit, modality in self.contents if modality == c]
-            by_part = self._by("body_parts", c)
+            by_part = self._by_part(c)
             for split in self.demands.filled:
                 here = {self.x[unit][split]: float(self.contents[unit, c].groups) for unit in holders}
                 missing = self.program.column(0.0, 1.0)
@@ -194,15 +194,15 @@ class SplitModel:
         terms: dict[int, float] = {}
         if "train" not in self.demands.filled:
             return terms
-        for kind in _SHOWN:
-            for shown_part, holders in sorted(self._by(kind, c).items()):
-                if len(holders) < 2:
-                    continue
-                shown = self._presence(holders, "train")
-                for unit in holders:
-                    untaught = self.program.column(0.0, 1.0)
-                    self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
-                    terms[untaught] = getattr(self.contents[unit, c], kind)[shown_part] / max(self.totals[c], 1)
+        shown_by = {unit: what.parts_and_regions for (unit, modality), what in self.contents.items() if modality == c}
+        for part, holders in sorted(_holders(shown_by).items()):
+            if len(holders) < 2:
+                continue
+            shown = self._presence(holders, "train")
+            for unit in holders:
+                untaught = self.program.column(0.0, 1.0)
+                self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
+                terms[untaught] = shown_by[unit][part] / max(self.totals[c], 1)
         return terms
 
     def _lone_cost(self) -> Terms:
@@ -211,7 +211,7 @@ class SplitModel:
         if "train" not in self.demands.filled:
             return cost
         for c in self.classes:
-            by_part = self._by("body_parts", c)
+            by_part = self._by_part(c)
             for part, holders in sorted(by_part.items()):
                 if len(holders) == 1:
                     share = self.contents[holders[0], c].body_parts[part] / max(self.totals[c], 1)
@@ -219,14 +219,9 @@ class SplitModel:
                     cost[column] = cost.get(column, 0.0) - _LONE * (share + 1 / (10 * len(by_part)))
         return cost
 
-    def _by(self, kind: _Shown, c: str) -> dict[str, list[int]]:
-        """Return the units that show each body part, or each region, of a class."""
-        found: dict[str, list[int]] = {}
-        for (unit, modality), what in self.contents.items():
-            if modality == c:
-                for shown in getattr(what, kind):
-                    found.setdefault(shown, []).append(unit)
-        return found
+    def _by_part(self, c: str) -> dict[str, list[int]]:
+        """Return the units that show each body part of a class."""
+        return _holders({unit: what.body_parts for (unit, modality), what in self.contents.items() if modality == c})
 
     def _spread_cost(self) -> Terms:
         """Reward each maker, format and licence of a class for every split that it reaches."""
@@ -276,12 +271,15 @@ def unit_contents(grouping: Grouping, profile: pl.DataFrame) -> dict[tuple[int, 
             groups=len({grouping.groups.get(row["dataset"]) or row["dataset"] for row in rows[key]}),
             largest={row["dataset"]: row["images"] for row in rows[key]},
             body_parts=parts,
-            regions=_by_region(parts),
             attributes={name: frozenset(value for row in rows[key] for value in row[name]) for name in _ATTRIBUTES},
         )
     return contents
 
 
-def _by_region(parts: Mapping[str, float]) -> dict[str, float]:
-    images = {region: sum(parts.get(part, 0.0) for part in inside) for region, inside in REGIONS.items()}
-    return {region: count for region, count in images.items() if count}
+def _holders(shown_by: Mapping[int, Mapping[str, float]]) -> dict[str, list[int]]:
+    """Return the units that show each part, from the parts that each unit shows."""
+    found: dict[str, list[int]] = {}
+    for unit, parts in shown_by.items():
+        for part in parts:
+            found.setdefault(part, []).append(unit)
+    return found

@@ -26,13 +26,13 @@ SOFT_RULES = {
     "two_datasets": "every class has at least two datasets in every split; datasets that share patients count as one",
     "two_body_parts": "every class shows at least two body parts in every split",
     "shares": "the share of a class's images in a split is within the tolerance of the share asked for",
-    "body_part_in_train": "train shows every body part and region of a class that at least two datasets show",
+    "body_part_in_train": "train shows every body part of a class that at least two datasets show",
     "carried": "no dataset carries more than the stated share of a class's images in a split",
     "lone_body_part": "a body part of a class that one dataset alone shows is in train rather than unseen",
     "spread": "manufacturers, formats and licences of a class are spread over the splits",
 }
 """In falling order: the last is given up first. Shares and body parts in train are weighed against each other in
-one objective, and so are the last three."""
+one objective, with the regions of the body that train could show; and so are the last three."""
 
 TOLERANCE = 0.015
 """Difference of a class's share of images from the share asked for that is not worth giving anything up for."""
