@@ -30,13 +30,6 @@ BODY_PARTS = {
 }
 """Every body part, and what it takes in."""
 
-REGIONS = {
-    "head": ("brain", "head and neck"),
-    "torso": ("chest", "abdomen", "pelvis", "trunk"),
-    "limbs": ("shoulder", "hand", "knee", "foot", "extremity"),
-}
-"""Body parts that look more like each other than like the rest: a knee is less strange to who has seen hands."""
-
 _STEMS: dict[str, tuple[str, ...]] = {
     "whole body": ("WHOLE ?BODY", "TOTAL ?BODY", "WB", "(?:EYES?|SKULL|VERTEX|HEAD) TO (?:MID )?(?:THIGH|TOE)"),
     "phantom": ("PHANTOM",),

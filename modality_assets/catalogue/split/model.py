@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from modality_assets.catalogue.body_parts import REGIONS
 from modality_assets.catalogue.split.groups import Grouping, Unit
 from modality_assets.catalogue.split.program import Program, Solution, Terms, scaled, total
 from modality_assets.catalogue.split.rules import BODY_PARTS_WANTED, DATASETS_WANTED, Demands
@@ -24,7 +23,7 @@ _WORST = 10.0
 """Weight of the worst class's excess deviation beside the sum over the classes."""
 
 _UNTAUGHT = 3.0
-"""Weight of the share of a class's images that show a body part, or a region, which train could show and does not."""
+"""Weight of the share of a class's images that show a body part which train could show and does not."""
 
 _CARRIED, _LONE, _SPREAD, _NEARNESS, _TIE = 3.0, 1.0, 1.0, 4.0, 1e-5
 
@@ -43,12 +42,6 @@ class Contents:
     body_parts: Mapping[str, float]
     """Images of each known body part."""
     attributes: Mapping[str, frozenset[str]]
-
-    @property
-    def parts_and_regions(self) -> dict[str, float]:
-        """Images of each known body part, and of each of `REGIONS` that has some."""
-        regions = {name: sum(self.body_parts.get(part, 0.0) for part in inside) for name, inside in REGIONS.items()}
-        return {**self.body_parts, **{name: images for name, images in regions.items() if images}}
 
 
 @dataclass
@@ -187,22 +180,18 @@ class SplitModel:
         return cost
 
     def _untaught(self, c: str) -> Terms:
-        """Return the share of a class's images outside train whose body part others show, and train does not.
-
-        The same for regions: what shows the only knees may be placed outside train, but not beside the only hands.
-        """
+        """Return the share of a class's images outside train whose body part others show, and train does not."""
         terms: dict[int, float] = {}
         if "train" not in self.demands.filled:
             return terms
-        shown_by = {unit: what.parts_and_regions for (unit, modality), what in self.contents.items() if modality == c}
-        for part, holders in sorted(_holders(shown_by).items()):
+        for part, holders in sorted(self._by_part(c).items()):
             if len(holders) < 2:
                 continue
             shown = self._presence(holders, "train")
             for unit in holders:
                 untaught = self.program.column(0.0, 1.0)
                 self.program.row({untaught: 1.0, self.x[unit]["train"]: 1.0, shown: 1.0}, lower=1.0)
-                terms[untaught] = shown_by[unit][part] / max(self.totals[c], 1)
+                terms[untaught] = self.contents[unit, c].body_parts[part] / max(self.totals[c], 1)
         return terms
 
     def _lone_cost(self) -> Terms:
@@ -221,7 +210,12 @@ class SplitModel:
 
     def _by_part(self, c: str) -> dict[str, list[int]]:
         """Return the units that show each body part of a class."""
-        return _holders({unit: what.body_parts for (unit, modality), what in self.contents.items() if modality == c})
+        by_part: dict[str, list[int]] = {}
+        for (unit, modality), what in self.contents.items():
+            if modality == c:
+                for part in what.body_parts:
+                    by_part.setdefault(part, []).append(unit)
+        return by_part
 
     def _spread_cost(self) -> Terms:
         """Reward each maker, format and licence of a class for every split that it reaches."""
@@ -274,12 +268,3 @@ def unit_contents(grouping: Grouping, profile: pl.DataFrame) -> dict[tuple[int, 
             attributes={name: frozenset(value for row in rows[key] for value in row[name]) for name in _ATTRIBUTES},
         )
     return contents
-
-
-def _holders(shown_by: Mapping[int, Mapping[str, float]]) -> dict[str, list[int]]:
-    """Return the units that show each part, from the parts that each unit shows."""
-    found: dict[str, list[int]] = {}
-    for unit, parts in shown_by.items():
-        for part in parts:
-            found.setdefault(part, []).append(unit)
-    return found

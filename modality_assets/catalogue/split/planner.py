@@ -33,7 +33,7 @@ class _Stage:
 
 _COVERAGE = _Stage("coverage", 0.0, 2000, 5e-4)
 _SHARES = _Stage("shares", 0.002, 1000, 1e-4)
-_SPREAD = _Stage("spread", 0.005, 20, 0.0)
+_SPREAD = _Stage("spread", 0.01, 20, 0.0)
 
 
 def plan_split(

@@ -32,7 +32,7 @@ SOFT_RULES = {
     "spread": "manufacturers, formats and licences of a class are spread over the splits",
 }
 """In falling order: the last is given up first. Shares and body parts in train are weighed against each other in
-one objective, with the regions of the body that train could show; and so are the last three."""
+one objective, and so are the last three."""
 
 TOLERANCE = 0.015
 """Difference of a class's share of images from the share asked for that is not worth giving anything up for."""

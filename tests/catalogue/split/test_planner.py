@@ -74,21 +74,6 @@ def test_a_body_part_is_not_left_to_test_alone(profile_of, no_kinship):
     assert "body_part_in_train" in plan.record["met"]
 
 
-def test_a_region_is_not_left_to_test_alone(profile_of, no_kinship):
-    """Knees and hands are each shown by one dataset: whichever is tested, the other is learned."""
-    plan = plan_split(
-        profile_of(
-            ("chest", "XR", 10_000, ["chest"]),
-            ("breast", "XR", 1600, ["breast"]),
-            ("few", "XR", 400, ["chest", "breast"]),
-            ("knee", "XR", 5800, ["knee"]),
-            ("hand", "XR", 1000, ["hand"]),
-        ),
-        kinship=no_kinship,
-    )
-    assert "train" in {split_of(plan)["knee"], split_of(plan)["hand"]}
-
-
 def test_makers_are_spread_over_the_splits(profile_of, no_kinship):
     rows = [(f"g{number:02}", "CT", 1000, ["chest", "knee"], "ge") for number in range(4)]
     rows += [(f"s{number:02}", "CT", 1000, ["chest", "knee"], "siemens") for number in range(16)]
