@@ -41,11 +41,15 @@ class Prediction:
         return self.series_uid or self.path
 
     def record(self) -> dict[str, Any]:
-        """Return the JSON object of ``modality predict --json``: path and error, or everything but the error."""
+        """Return the JSON object of ``modality predict --json``: path and error, or everything but the error.
+
+        ``series`` groups images whatever their format; ``series_uid`` is the DICOM UID alone.
+        """
         if self.error is not None:
             return {"path": self.path, "error": self.error}
         return {
             "path": self.path,
+            "series": self.series,
             "series_uid": self.series_uid,
             "frame": self.frame,
             "modality": self.modality,

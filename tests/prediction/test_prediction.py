@@ -12,6 +12,7 @@ def test_the_record_of_an_image_has_the_fields_of_the_contract():
     one = Prediction("a.dcm", "1.2", 0, "CT", CT, "both")
     assert json.loads(one.json()) == {
         "path": "a.dcm",
+        "series": "1.2",
         "series_uid": "1.2",
         "frame": 0,
         "modality": "CT",
@@ -19,6 +20,11 @@ def test_the_record_of_an_image_has_the_fields_of_the_contract():
         "evidence": "both",
     }
     assert "\n" not in one.json()
+
+
+def test_frames_of_a_file_without_uid_are_one_series():
+    records = [Prediction("brain.nii.gz", None, frame, "MR", CT, "pixels").record() for frame in (0, 1)]
+    assert [(one["series"], one["series_uid"]) for one in records] == [("brain.nii.gz", None)] * 2
 
 
 def test_the_record_of_an_unreadable_file_is_its_path_and_error():
