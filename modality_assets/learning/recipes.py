@@ -132,10 +132,9 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
     `dissertation_low_lr` for `dissertation`, and a tenth of the rate of any other recipe. MNASNet is
     twice as fast as ResNet-18 and learns half as fast: `quick` gives it twice the epochs and rate.
     EfficientNet-Lite0 has seen photographs: but for the published recipe it keeps what it learnt from them,
-    and only its classifier learns, in a few passes. Photographs give more features than there are datasets to
-    choose among them, so the classifier is held near zero by an L2 penalty a thousand times that of a network
-    (measured on datasets left out in turn, docs/experiment-log.md); AdamW's decay, which its rate scales down,
-    holds nothing in so few steps.
+    and only its classifier learns, in a few passes. It has more features than there are datasets to choose among
+    them, so an L2 penalty holds it near zero (docs/experiment-log.md, 2026-12-01); AdamW's decay, scaled down by
+    the rate, holds nothing in so few steps.
     """
     if architecture.startswith("vgg"):
         if name == "dissertation":
