@@ -2,7 +2,8 @@
 
 It is here because its weights of ImageNet, 13 MB under Apache 2.0, come as a package of the Python registry: a
 network that has seen a million photographs tells unseen sources of medical images apart far better than one
-that has seen only these few.
+that has seen only these few. What lies in its middle tells more of them than its end, which is about what
+photographs show, so the classifier reads the last three stages (Evci et al., Head2Toe, ICML 2022).
 """
 
 from collections.abc import Mapping
@@ -39,8 +40,16 @@ _STAGES = (
 )
 
 
+_READ = (5, 6, 7)
+"""The stages whose maps the classifier reads, by the mean and the standard deviation of each channel."""
+
+
 class EfficientNetLite0(EfficientNet):
-    """Reads (N, C, H, W) in [0, 1], H and W of any size; smaller images than `LEAST_SIDE` are enlarged."""
+    """Reads (N, C, H, W) in [0, 1], H and W of any size; smaller images than `LEAST_SIDE` are enlarged.
+
+    ``features`` are the published stem and seven stages. The layer of 1,280 channels that follows them as
+    published is left out: the classifier reads 1,248 numbers of the stages themselves.
+    """
 
     def __init__(self, classes: int) -> None:
         channels = (32, *(stage[3] for stage in _STAGES))
@@ -55,23 +64,30 @@ class EfficientNetLite0(EfficientNet):
             stochastic_depth_prob=0.0,
             num_classes=classes,
             norm_layer=normalisation,
-            last_channel=1280,
         )
+        del self.features[-1]
         _as_published(self)
         # Features of photographs differ a hundredfold in size: brought to one, a linear layer learns in few steps.
-        # It starts at zero: torchvision scales its weights by the number of outputs, for four far too large.
-        self.classifier.insert(0, nn.BatchNorm1d(1280, affine=False))
-        nn.init.zeros_(self.classifier[-1].weight)
+        # It starts at zero, where every class is as likely.
+        read = sum(2 * _STAGES[stage - 1][3] for stage in _READ)
+        linear = nn.Linear(read, classes)
+        nn.init.zeros_(linear.weight)
+        self.classifier = nn.Sequential(nn.BatchNorm1d(read, affine=False), nn.Dropout(0.2, inplace=True), linear)
 
     def forward(self, images: Tensor) -> Tensor:
         if min(images.shape[-2:]) < LEAST_SIDE:
             images = F.interpolate(images, size=(LEAST_SIDE, LEAST_SIDE), mode="bilinear", align_corners=False)
-        logits: Tensor = super().forward(2 * images - 1)
+        maps, read = 2 * images - 1, []
+        for number, stage in enumerate(self.features):  # number 0 is the stem
+            maps = stage(maps)
+            if number in _READ:
+                read += [maps.mean(dim=(2, 3)), _deviation(maps)]
+        logits: Tensor = self.classifier(torch.cat(read, dim=1))
         return logits
 
 
 def photograph_weights() -> dict[str, Tensor]:
-    """Return the ImageNet weights by their names in `EfficientNetLite0`, less the classifier's; three channels.
+    """Return the ImageNet weights of ``features`` by their names in `EfficientNetLite0`; three channels.
 
     Raises `DamagedModelError` where the package that ships them is missing or its file is another.
     """
@@ -90,8 +106,13 @@ def photograph_weights() -> dict[str, Tensor]:
 def _by_own_names(foreign: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Both list the same layers in the order of computation; only the names of layers differ."""
     own = [name for name in EfficientNetLite0(1000).state_dict() if name.startswith("features.")]
-    theirs = [tensor for name, tensor in foreign.items() if not name.startswith("_fc.")]
+    theirs = [tensor for name, tensor in foreign.items() if not name.startswith(("_conv_head.", "_bn1.", "_fc."))]
     return dict(zip(own, theirs, strict=True))
+
+
+def _deviation(maps: Tensor) -> Tensor:
+    """Return the standard deviation of each channel of ``maps`` (N, C, H, W); a flat one has a slope, not NaN."""
+    return (maps.var(dim=(2, 3), correction=0) + 1e-5).sqrt()
 
 
 def _as_published(module: nn.Module) -> None:

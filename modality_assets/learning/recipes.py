@@ -153,7 +153,7 @@ def recipe_for(architecture: str, name: str, **changes: Any) -> Recipe:
             "epochs": 3,
             "batch_size": 32,
             "optimiser": "sgd",
-            "learning_rate": 0.01,
-            "weight_decay": 1.0,
+            "learning_rate": 0.003,
+            "weight_decay": 0.3,
         } | changes
     return recipe(name, **changes)

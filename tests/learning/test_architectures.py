@@ -105,10 +105,35 @@ def test_the_light_efficientnet_gives_the_features_of_its_published_weights_for_
     assert one_channel.std() > 0.1  # of weights that mean something: with random ones it is a tenth of that
 
 
+def test_the_light_efficientnet_reads_mean_and_deviation_of_its_last_three_stages():
+    network = architectures.build("efficientnet_lite0", 4, seed=0).eval()
+    maps, read = {}, []
+    for number in (5, 6, 7):
+        network.features[number].register_forward_hook(
+            lambda _module, _inputs, out, number=number: maps.update({number: out})
+        )
+    network.classifier.register_forward_pre_hook(lambda _module, inputs: read.append(inputs[0]))
+    with torch.inference_mode():
+        network(torch.rand(2, 1, 64, 64))
+    wanted = [
+        part for number in (5, 6, 7) for part in (maps[number].mean((2, 3)), maps[number].std((2, 3), correction=0))
+    ]
+    torch.testing.assert_close(read[0], torch.cat(wanted, dim=1), rtol=1e-2, atol=4e-3)
+    assert read[0].shape == (2, 2 * (112 + 192 + 320))
+
+
+def test_a_black_image_does_not_give_the_light_efficientnet_gradients_that_are_no_numbers():
+    network = architectures.build("efficientnet_lite0", 4, seed=0).train()
+    nn.init.normal_(network.classifier[-1].weight)
+    loss = nn.functional.cross_entropy(network(torch.zeros(2, 1, 64, 64)), torch.arange(2))
+    loss.backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
 def test_small_images_are_enlarged_to_what_the_light_efficientnet_knows():
     network = architectures.build("efficientnet_lite0", 4, seed=0).eval()
     seen = []
-    network.features.register_forward_pre_hook(lambda _module, inputs: seen.append(tuple(inputs[0].shape)))
+    network.features[0].register_forward_pre_hook(lambda _module, inputs: seen.append(tuple(inputs[0].shape)))
     with torch.inference_mode():
         network(torch.rand(1, 1, 64, 64))
         network(torch.rand(1, 1, 224, 224))
