@@ -152,8 +152,9 @@ def error(name: str) -> str:
 
 
 def count(number: float | Decimal) -> str:
-    """Return a number of things: exact with thin spaces up to a million, rounded above."""
-    return f"{number:,.0f}".replace(",", " ") if number < 1e6 else f"{float(number) / 1e6:,.2f} M"
+    """Return a number of things: exact with thin spaces, at which no line breaks, up to a million; rounded above."""
+    text = f"{number:,.0f}".replace(",", " ") if number < 1e6 else f"{float(number) / 1e6:,.2f} M"
+    return text.replace(" ", "\u202f")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
