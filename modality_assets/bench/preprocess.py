@@ -6,7 +6,8 @@ it did. Ours is what the graph does: contained decoding into a folder with a man
 statistics and provenance, and their manifest. Each way runs in a process of its own that may use one core only (two,
 for two workers), SimpleITK's threads included, in turns, several times; medians are reported. Before its clock starts
 each way touches as much memory as it may fill: hypervisors lend fresh pages at a tenth of the speed of memory. The
-limit is reading the same bytes.
+limit is reading the same bytes; that of two workers is two processes which know nothing of each other, each on its
+own core with all files: cores that share a disk, a cache or a physical core are not twice as fast as one.
 """
 
 import json
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +46,15 @@ def bench_preprocess(
         chosen = [Path(path) for path in files] or _write_slices(root / "slices", images)
         ways = [way for way in _WAYS if _CORES.get(way, 1) <= len(cores)]
         runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+        apart: list[float] = []
         for number in range(repeats):
             for way in ways:
                 into = root / f"{way}-{number}"
                 into.mkdir()
                 runs[way].append(_run(way, chosen, into, size, cores[: _CORES.get(way, 1)]))
                 shutil.rmtree(into)
+            if len(cores) > 1:
+                apart.append(_two_apart(chosen, root, size, cores))
     speed = {way: statistics.median(run["images_per_second"] for run in found) for way, found in runs.items()}
     processor = {way: statistics.median(run["processor_seconds"] for run in found) for way, found in runs.items()}
     last = {way: found[-1] for way, found in runs.items()}
@@ -73,6 +78,8 @@ def bench_preprocess(
         "contained_to_uncontained_ratio": speed["decode"] / speed["uncontained"],
         "contained_to_uncontained_processor_ratio": processor["uncontained"] / processor["decode"],
         "two_workers_to_one_ratio": two / speed["shards"] if two else None,
+        "two_apart_to_one_ratio": statistics.median(apart) / speed["shards"] if apart else None,
+        "two_workers_to_two_apart_ratio": two / statistics.median(apart) if two else None,
         "bytes_to_published_ratio": last["shards"]["bytes"] / last["published"]["bytes"],
         "bytes_to_published_float64_ratio": last["shards"]["bytes"] / len(chosen) / (size * size * 8),
     }
@@ -152,6 +159,17 @@ def _shards(files: list[Path], into: Path, size: int, workers: int = 1) -> dict[
 
 def _two_workers(files: list[Path], into: Path, size: int) -> dict[str, Any]:
     return _shards(files, into, size, workers=2)
+
+
+def _two_apart(files: list[Path], root: Path, size: int, cores: list[int]) -> float:
+    """Return images/s of two processes together that each make shards of all files, on a core of their own."""
+
+    def run(core: int) -> float:
+        with tempfile.TemporaryDirectory(prefix="apart-", dir=root) as into:
+            return float(_run("shards", files, Path(into), size, [core])["images_per_second"])
+
+    with ThreadPoolExecutor(2) as both:
+        return sum(both.map(run, cores[:2]))
 
 
 def _decode(files: list[Path], into: Path, size: int) -> dict[str, Any]:
