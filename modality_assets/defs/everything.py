@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 import polars as pl
+from dagster_shared.error import SerializableErrorInfo
 
 from modality_assets.archives.fetch_plan import plan_cohort
 from modality_assets.defs.cluster import QUIET, check_here, execute_on_cluster, partition_tags, processes_for_runs
@@ -17,7 +18,12 @@ from modality_assets.defs.results import terminal_progress
 from modality_assets.defs.steps import STEPS, Step, cohort_datasets
 from modality_assets.defs.workspace import Workspace
 from modality_assets.layout import DataLayout
+from modality_assets.learning.errors import TrainingInterruptedError
 from modality_assets.progress import SILENT, Progress
+
+_INTERRUPTIONS = {
+    error.__name__ for error in (KeyboardInterrupt, dg.DagsterExecutionInterruptedError, TrainingInterruptedError)
+}
 
 
 class AlreadyRunningError(Exception):
@@ -85,7 +91,7 @@ def _run(
             if partitions and workspace.settings.cluster is not None:
                 failures = _materialise_on_cluster(definitions, instance, workspace, step.asset, partitions, processes)
             else:
-                failures = _materialise_here(definitions, instance, workspace, step.asset, stale)
+                failures = materialise_here(definitions, instance, workspace, step.asset, stale)
             fresh += len(keys) - len(stale)
             made += len(stale) - len(failures)
             if failures:
@@ -110,14 +116,18 @@ def _is_recorded(instance: dg.DagsterInstance, step: Step, key: str | None) -> b
     return key in instance.get_materialized_partitions(asset_key)
 
 
-def _materialise_here(
+def materialise_here(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
     workspace: Workspace,
     asset: str,
     keys: Sequence[str | None],
 ) -> list[MaterialisationError]:
-    """Materialise partitions one after the other in this process; return what failed."""
+    """Materialise partitions one after the other in this process; return what failed.
+
+    Raises KeyboardInterrupt where a signal ended one: Dagster takes it for a failure like any other, and the next
+    partition would begin.
+    """
     failures = []
     for key in keys:
         run = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
@@ -129,6 +139,8 @@ def _materialise_here(
             run_config=QUIET | {"resources": {"workspace": {"config": workspace.model_dump()}}},
         )
         if not run.success:
+            if any(error.cls_name in _INTERRUPTIONS for error in _errors(run.all_events)):
+                raise KeyboardInterrupt
             failures.append(MaterialisationError(asset, key, _cause(run.run_id, run.all_events)))
     return failures
 
@@ -163,13 +175,19 @@ def _materialise_on_cluster(
 
 def _cause(run_id: str, events: Sequence[dg.DagsterEvent]) -> str:
     """Return the message of the innermost error of a failed run."""
-    for event in events:
-        error = getattr(event.event_specific_data, "error", None)
-        if event.is_failure and error is not None:
-            while error.cause is not None:
-                error = error.cause
+    for error in _errors(events):
+        if error.cause is None:
             return str(error.message).split(f"{error.cls_name}: ", 1)[-1].strip()
     return f"the run failed; see run {run_id} in the Dagster UI"
+
+
+def _errors(events: Sequence[dg.DagsterEvent]) -> Iterator[SerializableErrorInfo]:
+    """Give the errors of a failed run, each followed by its causes."""
+    for event in events:
+        error = getattr(event.event_specific_data, "error", None) if event.is_failure else None
+        while error is not None:
+            yield error
+            error = error.cause
 
 
 @contextmanager

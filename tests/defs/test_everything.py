@@ -18,6 +18,7 @@ from modality_assets.defs.everything import (
     AlreadyRunningError,
     MaterialisationError,
     UnknownAssetError,
+    materialise_here,
     run_everything,
 )
 from modality_assets.defs.instance import open_instance
@@ -26,6 +27,7 @@ from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import read_manifest
 from modality_assets.modality import SPLITS
 
+MODELS = "trained_model"
 PREPARING = ["collection_catalogue", "cohort", "split_plan", "source_files", "decoded_images", "rescaled_shards"]
 
 RUN = """
@@ -197,6 +199,40 @@ def test_killed_at_any_point_and_run_again_it_ends_with_the_same_results(workspa
         twin = undisturbed / folder.relative_to(workspace.layout.root)
         assert read_manifest(folder).content_hash == read_manifest(twin).content_hash
     assert not list(workspace.layout.root.rglob(".staging-*"))
+
+
+def test_a_signal_during_a_training_ends_the_command_after_its_checkpoint(workspace):
+    endless = workspace.model_copy(update={"changes": workspace.changes | {"epochs": 10_000}})
+    command = [sys.executable, "-W", "ignore", "-c", RUN, endless.model_dump_json(), ",".join([*PREPARING, MODELS])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        models = workspace.layout.model("resnet18", "image_range").parent
+        give_up = time.monotonic() + 120
+        while not list(models.glob("*/checkpoint/*")):
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+        process.wait()
+    assert len(list(models.glob("*/checkpoint"))) == 1, "the next partition was begun"
+
+
+def test_a_signal_during_any_other_step_ends_the_command(workspace):
+    begun = []
+
+    @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["first", "second"]))
+    def steps(context: dg.AssetExecutionContext) -> None:
+        begun.append(context.partition_key)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+
+    definitions = dg.Definitions(assets=[steps], resources={"workspace": workspace})
+    with open_instance(workspace.layout) as instance, pytest.raises(KeyboardInterrupt):
+        materialise_here(definitions, instance, workspace, "steps", ["first", "second"])
+    assert begun == ["first"]
 
 
 def test_a_report_that_lacks_a_whole_split_fails_its_check(finished, tmp_path):
