@@ -307,11 +307,15 @@ def publish_files(staged: Path, folder: Path, manifest: Manifest, name: str = MA
 
     For folders that hold more than this one result. The manifest of what was there goes first: killed
     half-way, the result counts as not made, and no reader takes old files and new ones for one result.
+    Files that it listed and the new one does not go too.
     """
     if origins and (origin := origin_of(folder)) is not None:
         origin.publish(staged, folder, manifest, name)
     folder.mkdir(parents=True, exist_ok=True)
+    former = manifest_on_disk(folder, name)
     (folder / name).unlink(missing_ok=True)
+    for file in set(former.files if former else ()) - set(manifest.files):
+        (folder / file).unlink(missing_ok=True)
     for file in manifest.files:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.replace(staged / file, folder / file)

@@ -139,6 +139,17 @@ def test_files_published_into_a_shared_folder_leave_the_other_results_in_it(tmp_
     assert read_manifest(shared) is not None
 
 
+def test_a_file_that_the_new_result_has_not_goes_with_the_old_one(tmp_path):
+    shared = tmp_path / "model"
+    with staging(shared) as staged:
+        (staged / "intensities").write_text("of the former training")
+        publish_files(staged, shared, _stage(staged, "a table"))
+    (shared / "checkpoint").write_text("of nobody")
+    with staging(shared) as staged:
+        publish_files(staged, shared, _stage(staged, "another table"))
+    assert sorted(path.name for path in shared.iterdir()) == ["checkpoint", "manifest.json", "table.txt"]
+
+
 def test_replacing_a_file_of_a_shared_folder_without_its_manifest_makes_the_result_untrusted(tmp_path):
     shared = tmp_path / "reports"
     with staging(shared) as staged:

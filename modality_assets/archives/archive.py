@@ -116,11 +116,12 @@ class Delivery:
     """The files of one series as they lie in the staging folder, by name relative to it.
 
     ``files`` is what the archive promised; ``written``, where it is known, what was written. Files that are
-    not in ``written`` are read again to be verified.
+    not in ``written`` are read again to be verified. ``members``: what each file was called in its zip, with folders.
     """
 
     files: dict[str, FileFacts] = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
+    members: dict[str, str] = field(default_factory=dict)
 
 
 class Archive(Protocol):

@@ -102,16 +102,17 @@ class _Unpacking:
                     pass
             else:
                 target = self._names.name(member.name)
-                self._targets[target] = base
+                self._targets[target] = member.name
                 written[target] = write_hashed(self._into / target, limited, md5=self._md5s is not None)
         self._refuse_links()
         absent = sorted(set(promised) - {PurePosixPath(name).name for name in members})
         if absent:
             raise DeliveryError(f"{self._md5s} lists {len(absent)} file(s) that the zip lacks, the first {absent[0]!r}")
         facts = {
-            target: FileFacts(written[target].size_bytes, promised.get(base)) for target, base in self._targets.items()
+            target: FileFacts(written[target].size_bytes, promised.get(PurePosixPath(name).name))
+            for target, name in self._targets.items()
         }
-        return Delivery(facts, written)
+        return Delivery(facts, written, self._targets)
 
     def undo(self) -> None:
         for target in self._targets:

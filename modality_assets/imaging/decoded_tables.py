@@ -80,7 +80,8 @@ class DecodedTables:
             self.unreadable += 1
             self._refuse(source, *record.error)
             return
-        shared = {name: getattr(source, name) for name in _OF_SOURCE} | {"source_file": source.name} | record.facts
+        shared = {name: getattr(source, name) for name in _OF_SOURCE}
+        shared |= {"source_file": printable(source.name)} | record.facts
         first = tuple(shared[name] for name in _SHARED)
         for frame, place in zip(record.frames, places, strict=True):
             self._rows.append((*first, *frame, *place))
@@ -102,7 +103,7 @@ class DecodedTables:
 
     def _refuse(self, source: SourceFile, stage: str, error: str, reason: str) -> None:
         told = reason.replace(f"{source.path.parent}/", "")  # the same file gives the same table under every data root
-        self._quarantine.append((source.dataset, source.name, stage, error, told))
+        self._quarantine.append((source.dataset, printable(source.name), stage, error, printable(told)))
         self.reasons[error] += 1
 
     def _flush(self) -> None:
@@ -111,6 +112,11 @@ class DecodedTables:
             series = [pl.Series(name, columns[name], kind, strict=False) for name, kind in IMAGES_SCHEMA.items()]
             self._chunks.append(pl.DataFrame(series))
             self._rows = []
+
+
+def printable(name: str) -> str:
+    """Return a file's name with U+FFFD for bytes that are not UTF-8, which Python keeps as surrogates."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _constant_reason(source: SourceFile, record: FileRecord) -> str:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from modality_assets.archives.archive import ArchiveError
 from modality_assets.archives.unpack import Limits, unzip
 from modality_assets.archives.written import pieces_of
+from modality_assets.imaging.decoded_tables import printable
 from modality_assets.manifest import MANIFEST
 
 __all__ = ["ZIP_LIMITS", "Input", "Limits", "find_inputs"]
@@ -21,28 +22,40 @@ ZIP_LIMITS = Limits(members=50_000, total_bytes=16 << 30)
 
 @dataclass(frozen=True)
 class Input:
-    """One file: where it lies, what the user knows it as, or why there is none."""
+    """One file: where it lies, what the user knows it as, or why there is none.
+
+    ``shown`` is text that can be written anywhere: bytes of a name that are not UTF-8 are replaced.
+    """
 
     shown: str
     path: Path | None
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shown", printable(self.shown))
+
 
 def find_inputs(
-    paths: Iterable[str | os.PathLike[str]], unpacked: ExitStack, limits: Limits = ZIP_LIMITS
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], unpacked: ExitStack, limits: Limits = ZIP_LIMITS
 ) -> Iterator[Input]:
-    """Yield the files that ``paths`` mean, each in the order given, folders and patterns sorted by name.
+    """Yield the files that ``paths``, one or several, mean, each in the order given, folders and patterns by name.
 
     A folder means all files below it (hidden ones and manifests left out, links to folders not followed), a
-    zip its members, shown as '<zip>/<member>' and unpacked into a temporary folder that ``unpacked`` removes
-    when it is closed; a text with ``*``, ``?`` or ``[`` that names no file is a pattern, ``**`` included.
+    zip its members but hidden ones, shown as '<zip>/<member>' and unpacked into a temporary folder that ``unpacked``
+    removes when it is closed; a text with ``*``, ``?`` or ``[`` that names no file is a pattern of files and folders,
+    or, with ``**``, of files at any depth.
     What is not there, or a zip beyond ``limits`` or that no honest program makes, is an `Input` with an error.
     """
-    for given in paths:
+    for given in [paths] if isinstance(paths, str | os.PathLike) else paths:
         path = Path(given)
-        if path.is_dir():
+        try:
+            is_folder, is_there = path.is_dir(), path.exists()
+        except OSError as error:  # a name longer than any may be
+            yield Input(os.fspath(given), None, f"no file can be called this: {error.strerror}")
+            continue
+        if is_folder:
             yield from _folder(path, unpacked, limits)
-        elif path.exists():
+        elif is_there:
             yield from _file(path, unpacked, limits)
         elif any(sign in os.fspath(given) for sign in "*?["):
             yield from _pattern(os.fspath(given), unpacked, limits)
@@ -63,11 +76,15 @@ def _folder(folder: Path, unpacked: ExitStack, limits: Limits) -> Iterator[Input
 
 
 def _pattern(pattern: str, unpacked: ExitStack, limits: Limits) -> Iterator[Input]:
-    names = sorted(glob.glob(pattern, recursive=True))
-    for name in names:
+    found = False
+    for name in sorted(glob.glob(pattern, recursive=True)):
         if os.path.isfile(name):
+            found = True
             yield from _file(Path(name), unpacked, limits)
-    if not names:
+        elif os.path.isdir(name) and "**" not in pattern:  # with ** the files in it match themselves
+            found = True
+            yield from _folder(Path(name), unpacked, limits)
+    if not found:
         yield Input(pattern, None, "no file matches this pattern")
 
 
@@ -84,7 +101,12 @@ def _file(path: Path, unpacked: ExitStack, limits: Limits) -> Iterator[Input]:
         except (ArchiveError, OSError) as error:
             yield Input(str(path), None, f"{type(error).__name__}: {error}")
             return
-        for name in sorted(delivery.files):
-            yield Input(f"{path}/{name}", into / name)
-        if not delivery.files:
+        members = sorted((member, name) for name, member in delivery.members.items() if not _is_hidden(member))
+        for member, name in members:
+            yield Input(f"{path}/{member}", into / name)
+        if not members:
             yield Input(str(path), None, "the zip holds no files")
+
+
+def _is_hidden(member: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in member.split("/"))

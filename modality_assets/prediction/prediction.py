@@ -18,7 +18,8 @@ class Prediction:
     ``modality`` is a class or `UNKNOWN`, ``probabilities`` calibrated and by class, ``evidence`` what they rest
     on ('both', 'pixels', 'intensities'). Where ``error`` says why there is no image, these are None, and so is
     ``frame``, the number of the frame or slice from 0. ``series_uid`` is None in formats that have none. ``pixels``
-    (H, W) float32 in [0, 1], where asked for, are the image as the network saw it.
+    (H, W) float32 in [0, 1], where asked for, are the image as the network saw it. ``asked`` is the evidence that
+    was asked for, to which the confidence belongs that a class needs.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Prediction:
     evidence: str | None = None
     error: str | None = None
     pixels: np.ndarray | None = field(default=None, compare=False, repr=False)
+    asked: str | None = field(default=None, compare=False)
 
     @property
     def confidence(self) -> float:

@@ -57,7 +57,7 @@ class Predictor:
 
     def predict(
         self,
-        paths: Iterable[str | os.PathLike[str]],
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         evidence: str | None = None,
         *,
         workers: int | None = None,
@@ -88,8 +88,8 @@ class Predictor:
         for series, images in by_series(predictions).items():
             probabilities = mean_probabilities(images)
             evidence = Counter(one.evidence for one in images).most_common(1)[0][0] or ""
-            modality = self._name(probabilities, evidence, "series" if len(images) > 1 else "image")
             first = images[0]
+            modality = self._name(probabilities, first.asked or evidence, "series" if len(images) > 1 else "image")
             votes.append(
                 SeriesVote(series, first.series_uid, first.path, len(images), modality, probabilities, evidence)
             )
@@ -106,7 +106,7 @@ class Predictor:
 
     def _predict(
         self,
-        paths: Iterable[str | os.PathLike[str]],
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         kind: str,
         workers: int | None,
         limits: Limits,
@@ -164,15 +164,17 @@ class Predictor:
                 if number not in series_uids:
                     series_uids[number] = series_uid_of(one.path) if one.path and kept_as == "DICOM" else None
                 by_class = dict(zip(CLASSES, row, strict=True))
-                modality = self._name(by_class, evidence, "image")
-                yield (
-                    number,
-                    Prediction(one.shown, series_uids[number], frame, modality, by_class, evidence, pixels=image),
-                )
+                modality = self._name(by_class, kind, "image")
+                facts_of_image = (one.shown, series_uids[number], frame, modality, by_class, evidence)
+                yield number, Prediction(*facts_of_image, pixels=image, asked=kind)
 
-    def _name(self, probabilities: dict[str, float], evidence: str, level: str) -> str:
+    def _name(self, probabilities: dict[str, float], asked: str, level: str) -> str:
+        """Return the likeliest class, or 'unknown' below the confidence that keeps ``coverage`` of validate.
+
+        It is that of the evidence asked for: its curve is of all of validate, images that have only pixels included.
+        """
         likeliest = max(probabilities, key=lambda name: probabilities[name])
-        threshold = self.evidence.calibration.threshold(evidence, level, self.coverage)
+        threshold = self.evidence.calibration.threshold(asked, level, self.coverage)
         return likeliest if probabilities[likeliest] >= threshold else UNKNOWN
 
 

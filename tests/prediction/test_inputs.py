@@ -32,10 +32,19 @@ def test_a_zip_is_its_members_and_leaves_nothing_behind(tmp_path):
         archive.writestr("LICENSE", b"text")
     with ExitStack() as stack:
         found = list(find_inputs([tmp_path / "scan.zip"], stack))
-        assert [one.shown.removeprefix(f"{tmp_path}/") for one in found] == ["scan.zip/1.dcm", "scan.zip/LICENSE"]
-        assert found[0].path.read_bytes() == b"one"
-    assert not found[0].path.exists()
+        assert [one.shown.removeprefix(f"{tmp_path}/") for one in found] == ["scan.zip/LICENSE", "scan.zip/deep/1.dcm"]
+        assert found[1].path.read_bytes() == b"one"
+    assert not found[1].path.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["scan.zip"]
+
+
+def test_members_of_a_zip_keep_their_folders_and_hidden_ones_are_left_out(tmp_path, find):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("b/IM1", "a/IM1", "a/.DS_Store", "__MACOSX/a/._IM1"):
+            archive.writestr(name, name.encode())
+    found = find(tmp_path / "all.zip")
+    assert [one.shown.removeprefix(f"{tmp_path}/all.zip/") for one in found] == ["a/IM1", "b/IM1"]
+    assert [one.path.read_bytes() for one in found] == [b"a/IM1", b"b/IM1"]
 
 
 def test_a_zip_that_leads_outside_is_refused(tmp_path, find):
@@ -60,6 +69,27 @@ def test_a_pattern_is_what_matches_it(tmp_path, find):
     for name in ("a.png", "b.png", "c.dcm"):
         (tmp_path / name).write_bytes(b"x")
     assert [Path(one.shown).name for one in find(f"{tmp_path}/*.png")] == ["a.png", "b.png"]
+
+
+def test_a_pattern_of_folders_is_the_files_below_them(tmp_path, find):
+    for name in ("p1/a.png", "p2/deep/b.png", "q/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    assert [Path(one.shown).name for one in find(f"{tmp_path}/p*")] == ["a.png", "b.png"]
+    assert [Path(one.shown).name for one in find(f"{tmp_path}/**/*.png")] == ["a.png", "b.png", "c.png"]
+    assert [Path(one.shown).name for one in find(f"{tmp_path}/**")] == ["a.png", "b.png", "c.png"]
+
+
+def test_one_path_need_not_be_in_a_list(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"x")
+    with ExitStack() as stack:
+        assert [one.path for one in find_inputs(str(tmp_path / "a.png"), stack)] == [tmp_path / "a.png"]
+
+
+def test_what_no_file_can_be_called_is_said(tmp_path, find):
+    (one,) = find(f"{tmp_path}/{'x' * 300}")
+    assert one.path is None
+    assert "no file can be called this" in one.error
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path, find):

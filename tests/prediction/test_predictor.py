@@ -1,3 +1,4 @@
+import os
 import zipfile
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_what_cannot_be_read_is_reported_in_its_place_and_stops_nothing(predicto
     assert "no such file" in found[2].error
 
 
+def test_a_name_that_is_not_utf_8_stops_nothing(predictor, picture, tmp_path):
+    for name, text in ((b"caf\xe9.png", None), (b"th\xe9.txt", "no image")):
+        picture(tmp_path / "a.png") if text is None else (tmp_path / "a.png").write_text(text)
+        os.rename(os.fsencode(tmp_path / "a.png"), os.fsencode(tmp_path) + b"/" + name)
+    picture(tmp_path / "z.png")
+    found = list(predictor.predict(tmp_path))
+    assert [Path(one.path).name for one in found] == ["caf\ufffd.png", "th\ufffd.txt", "z.png"]
+    assert [one.modality for one in found] == ["XR", None, "XR"]
+    assert all(one.json().encode() for one in found)
+
+
 def test_nothing_to_read_at_all_is_reported_too(predictor, tmp_path):
     (one,) = predictor.predict([tmp_path / "gone"])
     assert "no such file" in one.error
@@ -92,6 +104,19 @@ def test_more_files_than_fit_in_one_batch_keep_their_order(predictor, picture, t
     sure = [one.probabilities["XR"] for one in found]
     assert sure == sorted(sure)
     assert len(sure) == 5
+
+
+def test_the_threshold_is_that_of_the_evidence_asked_for(predictor, intensity_model, picture, tmp_path):
+    """The curve of 'both' holds images without native intensities too, as this one."""
+    curve = {"both/image": [Coverage(0.95, 0.9, 0.99)], "pixels/image": [Coverage(0.95, 0.1, 0.99)]}
+    both = Predictor(predictor.network, Evidence(Calibration(coverage=curve), intensity_model))
+    path = picture(tmp_path / "a.png")
+    (one,) = both.predict([path])
+    assert (one.evidence, one.modality) == ("pixels", "unknown")
+    (vote,) = both.vote([one])
+    assert vote.modality == "unknown"
+    (one,) = both.predict([path], "pixels")
+    assert one.modality == "XR"
 
 
 def test_below_the_threshold_of_the_coverage_asked_for_it_says_unknown(predictor, picture, tmp_path):
