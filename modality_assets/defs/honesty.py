@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from modality_assets.defs.training import describe_trial, images_of, reader_of, shard_hashes
+from modality_assets.defs.training import decoded_hashes, describe_trial, images_of, reader_of, shard_hashes
 from modality_assets.defs.workspace import Workspace
 from modality_assets.manifest import whole, write_json
 from modality_assets.modality import SPLITS
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
-from modality_assets.shards.index import read_index
 from modality_assets.studies import NOTHING, BaselineTrial, ProbeTrial
 
 BASELINE_VERSION = "1"
@@ -25,13 +24,9 @@ PROBE_VERSION = "1"
 
 def baseline_inputs(workspace: Workspace, trial: BaselineTrial) -> dict[str, Any]:
     """Return all that decides a baseline's report: the images, what is known of them, and the seed."""
-    shards = shard_hashes(workspace, trial.rescaling, SPLITS)
-    indices = [read_index(workspace.layout.shards(trial.rescaling, split)) for split in SPLITS]
-    datasets = sorted({name for index in indices for name in index.datasets})
-    decoded = {name: required_manifest(workspace.layout.decoded(name), "decoded_images", name) for name in datasets}
     return {
-        "shards": shards,
-        "decoded_images": {name: manifest.content_hash for name, manifest in decoded.items()},
+        "shards": shard_hashes(workspace, trial.rescaling, SPLITS),
+        "decoded_images": decoded_hashes(workspace, trial.rescaling),
         "baseline": trial.baseline,
         "seed": trial.seed,
         "version": BASELINE_VERSION,

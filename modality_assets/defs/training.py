@@ -19,6 +19,7 @@ from modality_assets.planning import retired_datasets
 from modality_assets.progress import Progress
 from modality_assets.results import required_manifest
 from modality_assets.settings import SettingsError
+from modality_assets.shards.index import read_index
 from modality_assets.shards.reader import ShardReader
 from modality_assets.studies import MAIN_STUDY, TrainingTrial, Trial
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from modality_assets.learning.run import TrainingConfig
 
 TRAINING_VERSION = "3"
-EVALUATION_VERSION = "2"
+EVALUATION_VERSION = "3"
 
 
 def trial_of_model(workspace: Workspace, architecture: str, rescaling: str) -> TrainingTrial:
@@ -61,10 +62,19 @@ def evaluation_inputs(workspace: Workspace, rescaling: str) -> dict[str, Any]:
     """Return what a report depends on besides its model."""
     return {
         "shards": shard_hashes(workspace, rescaling, SPLITS),
+        "decoded_images": decoded_hashes(workspace, rescaling),
         "retired": retired_datasets(workspace.layout),
         "seed": workspace.settings.seed,
         "version": EVALUATION_VERSION,
     }
+
+
+def decoded_hashes(workspace: Workspace, rescaling: str) -> dict[str, str]:
+    """Return the hash of each dataset in the shards: shards know nothing of body part, manufacturer or licence."""
+    indices = [read_index(workspace.layout.shards(rescaling, split)) for split in SPLITS]
+    datasets = sorted({name for index in indices for name in index.datasets})
+    decoded = {name: required_manifest(workspace.layout.decoded(name), "decoded_images", name) for name in datasets}
+    return {name: manifest.content_hash for name, manifest in decoded.items()}
 
 
 def train_into(
@@ -80,6 +90,7 @@ def train_into(
     ``start`` is a model whose weights are the first ones; without it they are those of the setting `pretrained`,
     or random. With the network go its calibration, fitted on validate, and the model of native intensities.
     """
+    from modality_assets.learning.checkpoints import CHECKPOINT
     from modality_assets.learning.inference import load_model, predict
     from modality_assets.learning.model_files import WEIGHTS, write_model
     from modality_assets.learning.run import TrainingConfig
@@ -100,6 +111,7 @@ def train_into(
             "aspect": settings.aspect,
             "licences": _licences(images_of(workspace, seen)),
             "started_from": started_from,
+            "training_version": TRAINING_VERSION,  # a checkpoint of another one is not gone on from
         },
     )
     progress = progress_of(context)
@@ -114,6 +126,8 @@ def train_into(
     )
     history = pl.read_ndjson(staged / "history.jsonl")
     history.write_parquet(staged / "history.parquet")
+    # The result is all but there: other settings must not find the checkpoint and stumble over it.
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     last = history.row(-1, named=True)
     return {
         "epochs": history.height,
@@ -180,8 +194,7 @@ def evaluate_into(
         pixels = predict(model, reader, progress=progress)
         tables.append(predictions_of_shards(reader, pixels, evidence, split=split, images=images_of(workspace, reader)))
     described = describe_trial(workspace, trial, trial.architecture, trial.rescaling, trial.recipe_label)
-    latency = measure_latency(model)
-    timings = {"train_seconds": train_seconds, "predict_ms_per_image": latency["batch_128_ms_per_image"], **latency}
+    timings = {"train_seconds": train_seconds, **measure_latency(model)}
     return write_report(pl.concat(tables), staged, timings=timings, model=described, seed=workspace.settings.seed)
 
 

@@ -18,6 +18,8 @@ SINGLE = ("accuracy", "balanced_accuracy", "ece", "auc")
 BY_CLASS = ("recall", "precision", "f1", "auc")
 """The rates of a tally: of all its images, and of each class."""
 
+_MEANS_OVER_CLASSES = [SINGLE.index("balanced_accuracy"), SINGLE.index("auc")]
+
 _CELLS = rates.N * rates.N
 _CONFIDENCE = _CELLS + 3 * rates.BINS  # where the histograms of scores begin
 
@@ -48,11 +50,23 @@ class Tally:
         return len(np.unique(self.dataset_codes))
 
     def intervals(self, seed: int) -> dict[str, list]:
-        """Return the 95 % limits of each entry of `values`: [low, high], None where they cannot be known."""
+        """Return the 95 % limits of each entry of `values`: [low, high], None where they cannot be known.
+
+        Means over classes are those of all classes of the group: a replicate that drew none of one's datasets has
+        none, or the limits would hold means that leave out the class that fails.
+        """
         own_seed = [seed, zlib.crc32(repr(self.group).encode())]  # a new group leaves the others' limits as they were
-        one_class = (confusion(self.sums).sum(axis=-1) > 0).sum() == 1  # so that there is no area under any curve
+        present = confusion(self.sums).sum(axis=-1) > 0
+        one_class = present.sum() == 1  # so that there is no area under any curve
         counts = self.counts[:, :_CONFIDENCE] if one_class else self.counts
-        return _named(bootstrap(counts, self.dataset_codes, _stacked, seed=own_seed))
+
+        def rates_of(sums: np.ndarray) -> np.ndarray:
+            found = _stacked(sums)
+            lacking = (confusion(sums).sum(axis=-1)[:, present] == 0).any(axis=-1)
+            found[np.ix_(lacking, _MEANS_OVER_CLASSES)] = np.nan
+            return found
+
+        return _named(bootstrap(counts, self.dataset_codes, rates_of, seed=own_seed))
 
     def values(self) -> dict[str, list]:
         """Return `SINGLE`, named alone, and `BY_CLASS`, each name with '_by_class'; AUC is that of the histograms."""

@@ -99,8 +99,8 @@ def with_whole_batch_statistics(network: nn.Module, device: torch.device, ranks:
     if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for name, module in list(network.named_modules()):
-        if isinstance(module, nn.BatchNorm2d):
-            network.set_submodule(name, _WholeBatchNorm2d.like(module))
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            network.set_submodule(name, _WholeBatchNorm.like(module))
     return network
 
 
@@ -120,35 +120,40 @@ class _SumOverRanks(torch.autograd.Function):
         return total
 
 
-class _WholeBatchNorm2d(nn.BatchNorm2d):
+class _WholeBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalisation with the statistics of all ranks, for CPUs, which PyTorch's own does not serve."""
 
     @classmethod
-    def like(cls, other: nn.BatchNorm2d) -> "_WholeBatchNorm2d":
-        new = cls(other.num_features, other.eps, other.momentum)
+    def like(cls, other: nn.modules.batchnorm._BatchNorm) -> "_WholeBatchNorm":
+        new = cls(other.num_features, other.eps, other.momentum, other.affine)
         new.load_state_dict(other.state_dict())
         return new
 
     def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C) or (N, C, H, W), channel by channel."""
         if not self.training:
             return super().forward(input)
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
-        local = input.sum(dim=(0, 2, 3))
+        others = [dimension for dimension in range(input.ndim) if dimension != 1]
+        by_channel = [1, -1] + [1] * (input.ndim - 2)
         count = torch.tensor([float(input.numel() // input.shape[1])])
-        both = _sum_over_ranks(torch.cat([local, count]))
+        both = _sum_over_ranks(torch.cat([input.sum(dim=others), count]))
         count = both[-1].detach()
-        mean = (both[:-1] / count).view(1, -1, 1, 1)
-        variance = (_sum_over_ranks((input - mean).square().sum(dim=(0, 2, 3))) / count).view(1, -1, 1, 1)
+        mean = (both[:-1] / count).view(by_channel)
+        variance = (_sum_over_ranks((input - mean).square().sum(dim=others)) / count).view(by_channel)
         with torch.no_grad():
             self.num_batches_tracked += 1
             unbiased = variance.flatten() * count / (count - 1)
             self.running_mean.lerp_(mean.flatten(), self.momentum)
             self.running_var.lerp_(unbiased, self.momentum)
         normal = (input - mean) * torch.rsqrt(variance + self.eps)
-        return normal * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return normal * self.weight.view(by_channel) + self.bias.view(by_channel) if self.affine else normal
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Take whatever the layer takes that this one stands for."""
 
 
 def _sum_over_ranks(value: Tensor) -> Tensor:

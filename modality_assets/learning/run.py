@@ -12,6 +12,7 @@ from torch import Tensor
 from modality_assets.learning import architectures
 from modality_assets.learning.averaging import AveragedNetwork
 from modality_assets.learning.checkpoints import (
+    CHECKPOINT,
     network_tensors,
     optimiser_tensors,
     read_checkpoint,
@@ -22,15 +23,19 @@ from modality_assets.learning.checkpoints import (
 )
 from modality_assets.learning.devices import Precision, autocast_dtype
 from modality_assets.learning.distributed import Ranks, over_ranks, with_whole_batch_statistics
+from modality_assets.learning.errors import CheckpointMismatchError
 from modality_assets.learning.model_files import InputContract
 from modality_assets.learning.optimisers import make_optimiser
 from modality_assets.learning.pretrained import freeze_features, load_shipped
 from modality_assets.learning.recipes import Recipe
 from modality_assets.learning.step import Stepper
-from modality_assets.manifest import digest
+from modality_assets.manifest import digest, sha256_of
 from modality_assets.modality import CLASSES
 
 _LOG = logging.getLogger(__name__)
+
+OF_EACH_RANK = ("loss", "right", "images")
+"""The totals that each rank counts of its own images."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class TrainingConfig:
             "precision": self.precision,
             "compile": self.compile,
             "pretrained": self.pretrained and self.pretrained.name,
+            "pretrained_sha256": self.pretrained and sha256_of(self.pretrained),
             **self.extra,
         }
 
@@ -120,8 +126,16 @@ class Run:
         text = "/".join(map(str, (self.config.seed, *what)))
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
+    def totals_of_all_ranks(self) -> dict[str, float]:
+        """Return the totals with loss, right answers and images of all ranks together; all ranks must call this."""
+        if self.ranks.world_size == 1:
+            return self.totals
+        sums = torch.tensor([self.totals[name] for name in OF_EACH_RANK], dtype=torch.float64, device=self.device)
+        return self.totals | dict(zip(OF_EACH_RANK, self.ranks.total(sums).tolist(), strict=True))
+
     def save(self, folder: Path) -> None:
-        """Write the checkpoint into ``folder``; with several ranks the first one does."""
+        """Write the checkpoint into ``folder``; with several ranks, all of which must call this, the first one does."""
+        totals = self.totals_of_all_ranks()
         if not self.ranks.is_first:
             return
         tensors: dict[str, Tensor] = network_tensors("network.", self.network) | optimiser_tensors(self.optimiser)
@@ -132,7 +146,7 @@ class Run:
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
             "batch": self.batch,
-            "totals": self.totals,
+            "totals": totals,
             "history": self.history,
             "parts": self.stepper.parts,
             "threads": self.threads,
@@ -154,13 +168,21 @@ class Run:
         if state["fingerprint"] != self.fingerprint:
             _LOG.warning("the checkpoint in %s was made with other settings or images: starting afresh", folder)
             return False
-        restore_network("network.", self.network, tensors)
-        restore_optimiser(self.optimiser, tensors)
-        if self.average is not None:
-            restore_network("average.", self.average.network, tensors)
-            self.average.updates = state["average_updates"]
+        try:
+            restore_network("network.", self.network, tensors)
+            restore_optimiser(self.optimiser, tensors)
+            if self.average is not None:
+                restore_network("average.", self.average.network, tensors)
+                self.average.updates = state["average_updates"]
+        except (KeyError, IndexError, ValueError) as error:
+            raise CheckpointMismatchError(
+                f"checkpoint {folder / CHECKPOINT}: of a network of another structure ({error}); "
+                "delete the file to start afresh"
+            ) from None
         self.epoch, self.batch = state["epoch"], state["batch"]
         self.totals, self.history = state["totals"], state["history"]
+        if not self.ranks.is_first:  # they are of all ranks, and are summed over them again
+            self.totals |= dict.fromkeys(OF_EACH_RANK, 0)
         self.stepper.parts = state["parts"]
         if state["scaler"]:
             self.stepper.scaler.load_state_dict(state["scaler"])

@@ -30,7 +30,7 @@ from modality_assets.learning.errors import (
 )
 from modality_assets.learning.model_files import InputContract, TrainingResult, write_model
 from modality_assets.learning.optimisers import set_rates
-from modality_assets.learning.run import Run, TrainingConfig
+from modality_assets.learning.run import OF_EACH_RANK, Run, TrainingConfig
 from modality_assets.learning.scoring import compute_logits, score
 from modality_assets.learning.signals import StopRequest, stop_requests
 from modality_assets.manifest import digest
@@ -88,7 +88,7 @@ def train(
         if run.resume(folder):
             _LOG.info("going on from epoch %d, batch %d", run.epoch + 1, run.batch + 1)
         stopped = bool(run.history) and bool(run.history[-1]["stopped"])
-        batches = batches_per_epoch(len(train), config.recipe.batch_size)
+        batches = batches_per_epoch(len(train), config.recipe.batch_size, ranks.world_size)
         with progress.task(
             f"Training {config.architecture}", total=config.total_epochs * batches, unit="batches"
         ) as task:
@@ -104,6 +104,8 @@ def train(
                 run.save(folder)
                 if on_epoch is not None and ranks.is_first:
                     on_epoch(row)
+                if run.epoch < config.total_epochs and not stopped:
+                    _end_if_asked(run, request, folder)  # an epoch may be shorter than what several ranks go unasked
         ranks.wait()
         (folder / STOP).unlink(missing_ok=True)
         weights = {name: tensor.detach().cpu().clone() for name, tensor in run.evaluated.state_dict().items()}
@@ -164,21 +166,22 @@ def _load(run: Run, reader: ShardReader) -> Loader:
     )
 
 
-def batches_per_epoch(images: int, batch_size: int) -> int:
+def batches_per_epoch(images: int, batch_size: int, ranks: int = 1) -> int:
     """Return how many batches of ``images`` an epoch trains on.
 
     A last batch of less than a quarter is left out: batch normalisation would end the epoch on the
     statistics of a few images. (Each epoch is in another order, so no image is left out for good.)
+    So is one of fewer images than ``ranks``, of which some would have nothing to do while the others wait.
     """
     whole, rest = divmod(images, batch_size)
-    return max(1, whole + (4 * rest >= batch_size))
+    return max(1, whole + (4 * rest >= batch_size and rest >= ranks))
 
 
 def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Path, task: Task) -> None:
     """Train from the run's position to the end of its epoch, adding to ``run.totals``."""
     run.train_mode()
     loader = _load(run, reader)
-    batches = batches_per_epoch(len(reader), run.recipe.batch_size)
+    batches = batches_per_epoch(len(reader), run.recipe.batch_size, run.ranks.world_size)
     loss_sum = torch.tensor(run.totals["loss"], dtype=torch.float64, device=run.device)
     right_sum = torch.tensor(run.totals["right"], dtype=torch.float64, device=run.device)
     before, started = dict(run.totals), time.perf_counter()
@@ -213,14 +216,21 @@ def _train_epoch(run: Run, reader: ShardReader, request: StopRequest, folder: Pa
             )
         # Ranks must stop at the same batch, and to ask the others waits for them: not after every batch.
         asks = run.ranks.world_size == 1 or run.batch % _ASK_EVERY == 0
-        if asks and run.ranks.any(request.name is not None, run.device):
-            settle()
-            run.save(folder)
-            raise TrainingInterruptedError(
-                f"{run.config.architecture}: stopped by {request.name or 'a signal to another rank'} in epoch "
-                f"{run.epoch + 1} after batch {run.batch}; the checkpoint is written, run it again to go on from there"
-            )
+        if asks:
+            _end_if_asked(run, request, folder, settle)
     settle()
+
+
+def _end_if_asked(run: Run, request: StopRequest, folder: Path, settle: Callable[[], None] = lambda: None) -> None:
+    """Write the checkpoint and raise `TrainingInterruptedError` where this or another rank was asked to stop."""
+    if not run.ranks.any(request.name is not None, run.device):
+        return
+    settle()
+    run.save(folder)
+    raise TrainingInterruptedError(
+        f"{run.config.architecture}: stopped by {request.name or 'a signal to another rank'} in epoch "
+        f"{run.epoch + 1} after batch {run.batch}; the checkpoint is written, run it again to go on from there"
+    )
 
 
 def _train_batch(run: Run, batch: Batch, position: float, everywhere: int) -> tuple[Tensor, Tensor]:
@@ -255,8 +265,8 @@ def _finish_epoch(run: Run, validate: ShardReader, batches: int) -> dict[str, An
         ranks=run.ranks,
     )
     result = score(logits, validate.labels)
-    sums = torch.tensor([run.totals["loss"], run.totals["right"], run.totals["images"]], dtype=torch.float64)
-    loss, right, images = run.ranks.total(sums.to(run.device)).tolist()
+    totals = run.totals_of_all_ranks()
+    loss, right, images = (totals[name] for name in OF_EACH_RANK)
     if not math.isfinite(loss):
         raise NotFiniteLossError(
             f"{run.config.architecture}: the loss of epoch {run.epoch + 1} is not finite on another rank"

@@ -72,6 +72,11 @@ def test_every_partition_of_every_asset_is_made_and_recorded(finished):
     assert made == len(pairs)
 
 
+def test_a_finished_training_leaves_no_checkpoint_that_other_settings_would_stumble_over(finished):
+    workspace, _ = finished
+    assert not list(workspace.layout.root.rglob("checkpoint/state.safetensors"))
+
+
 def test_the_second_time_everything_is_found_fresh(finished):
     workspace, made = finished
     assert run_everything(defs, workspace) == (0, made)

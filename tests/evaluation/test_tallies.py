@@ -49,5 +49,15 @@ def test_the_limits_of_a_group_do_not_change_when_another_group_comes(prediction
     assert together["chest"] == alone["chest"]
 
 
+def test_the_limits_of_a_mean_over_classes_are_those_of_all_classes(predictions):
+    """A class that lies in one dataset and is always missed cannot lift the mean where it was not drawn."""
+    actual = [0, 1, 2, 3] * 10
+    datasets = [f"D{label}" for label in actual]
+    (tally,) = tallies(predictions(actual, [0 if label == 2 else label for label in actual], dataset=datasets))
+    assert tally.values()["balanced_accuracy"] == [0.75]
+    assert tally.intervals(0)["balanced_accuracy"] == [[0.75, 0.75]]
+    assert tally.intervals(0)["accuracy"][0][1] > 0.75
+
+
 def test_no_rows_have_no_tallies(predictions):
     assert list(tallies(predictions([0], [0]).clear())) == []

@@ -1,15 +1,16 @@
 import shlex
 import socket
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 
-from modality_assets.learning import architectures
-from modality_assets.learning.distributed import Ranks
+from modality_assets.learning import architectures, distributed, run
+from modality_assets.learning.distributed import Ranks, with_whole_batch_statistics
 from modality_assets.learning.errors import RanksFailedError, UnevenRanksError
 from modality_assets.learning.launch import read_config, train_on_ranks, write_config
+from modality_assets.learning.model_files import InputContract
 from modality_assets.learning.recipes import recipe
 from modality_assets.learning.training import TrainingConfig, train
 
@@ -78,6 +79,56 @@ def test_two_ranks_of_one_or_of_two_machines_train_to_the_same_weights_as_one(ma
             assert alone["validate_loss"] == pytest.approx(together["validate_loss"], rel=TOLERANCE)
         theirs = {weight: two.weights[weight] for weight in weights}
         assert distance(ours, theirs) < TOLERANCE * distance(ours, start)
+
+
+def test_every_batch_normalisation_is_over_all_ranks(monkeypatch):
+    """With one rank's sums as those of all, it gives what PyTorch's own gives, also for vectors and without slopes."""
+    monkeypatch.setattr(distributed, "_sum_over_ranks", lambda value: value)
+    network = with_whole_batch_statistics(architectures.build("efficientnet_lite0"), torch.device("cpu"), Ranks(0, 2))
+    normalisations = [one for one in network.modules() if isinstance(one, torch.nn.modules.batchnorm._BatchNorm)]
+    assert {type(one).__name__ for one in normalisations} == {"_WholeBatchNorm"}
+    for own, shape in ((torch.nn.BatchNorm1d(5, affine=False), (8, 5)), (torch.nn.BatchNorm2d(5), (8, 5, 3, 3))):
+        ours, images = distributed._WholeBatchNorm.like(own), torch.randn(shape)
+        assert torch.allclose(ours(images), own(images), atol=1e-5)
+        for name, expected in own.state_dict().items():
+            assert torch.allclose(ours.state_dict()[name], expected, atol=1e-5)
+        assert torch.allclose(ours.eval()(images), own.eval()(images), atol=1e-5)
+
+
+@dataclass(frozen=True)
+class Twins(Ranks):
+    """Two ranks of which each counts the same."""
+
+    def total(self, value: torch.Tensor) -> torch.Tensor:
+        return 2 * value
+
+
+def test_a_checkpoint_holds_the_totals_of_all_ranks_and_one_of_them_goes_on_with_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "over_ranks", lambda network, *_: network)
+    counted = {"loss": 1.5, "right": 3.0, "images": 8, "seconds": 2.0, "waiting_seconds": 0.5}
+    contract = InputContract(32, 32, "image_range", 0.0, 1.0)
+
+    def of_rank(number: int) -> run.Run:
+        return run.Run(config(), contract, "data", torch.device("cpu"), Twins(number, 2))
+
+    stopped = of_rank(0)
+    stopped.totals = dict(counted)
+    stopped.save(tmp_path)
+    first, second = of_rank(0), of_rank(1)
+    assert first.resume(tmp_path)
+    assert second.resume(tmp_path)
+    assert first.totals == counted | {"loss": 3.0, "right": 6.0, "images": 16}
+    assert second.totals == counted | {"loss": 0, "right": 0, "images": 0}
+
+
+def test_a_checkpoint_that_began_with_other_weights_of_the_same_name_is_another(tmp_path):
+    files = [tmp_path / folder / "w.safetensors" for folder in ("a", "b")]
+    for number, file in enumerate(files):
+        file.parent.mkdir()
+        file.write_bytes(bytes([number]))
+    one, other = (replace(config(), pretrained=file).record() for file in files)
+    assert one["pretrained"] == other["pretrained"]
+    assert one != other
 
 
 def test_a_failure_of_the_ranks_is_told_in_the_words_of_the_first(make_shards, tmp_path):

@@ -96,6 +96,11 @@ def test_an_epoch_leaves_out_a_last_batch_of_less_than_a_quarter(images, batches
     assert batches_per_epoch(images, 16) == batches
 
 
+@pytest.mark.parametrize(("images", "batches"), [(42, 5), (44, 6), (47, 6)])
+def test_an_epoch_leaves_out_a_last_batch_of_which_some_rank_would_have_nothing(images, batches):
+    assert batches_per_epoch(images, 8, ranks=4) == batches
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(make_shards, tmp_path, brisk):
     shards = make_shards(), make_shards("validate", 8)
     runs = [train(*shards, tmp_path / str(n), config(brisk, seed=seed, epochs=1)) for n, seed in enumerate((5, 5, 6))]
