@@ -12,6 +12,8 @@ ARCHITECTURES = {
     "vgg16_dropout": "VGG-16 with dropout",
     "densenet121": "DenseNet-121",
     "mnasnet1_0": "MNASNet 1.0",
+    "convnext_tiny": "ConvNeXt-T",
+    "efficientnet_v2_s": "EfficientNetV2-S",
     "efficientnet_lite0": "EfficientNet-Lite0",
 }
 RESCALINGS = {

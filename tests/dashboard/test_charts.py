@@ -6,6 +6,7 @@ import pytest
 
 from dashboard import charts, labels
 from dashboard.charts import palette
+from modality_assets.learning import architectures
 from modality_assets.modality import CLASSES
 
 
@@ -78,3 +79,7 @@ def test_errors_have_names_of_words(name: str, words: str) -> None:
 @pytest.mark.parametrize(("number", "text"), [(0, "0"), (999, "999"), (12_345, "12 345"), (4_500_000, "4.50 M")])
 def test_counts_are_exact_below_a_million(number: int, text: str) -> None:
     assert labels.count(number) == text.replace(" ", "\u202f"), "a space at which a line may break"
+
+
+def test_every_architecture_has_a_name_for_people() -> None:
+    assert set(labels.ARCHITECTURES) == set(architectures.names())
