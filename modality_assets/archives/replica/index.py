@@ -159,11 +159,16 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _header(path: Path) -> dict[str, str] | None:
-    """Return the values of a DICOM header, or None for a file that is not an image of a series; raises OSError."""
+    """Return the values of a DICOM header, or None for a file that is no whole image of a series; raises OSError."""
     try:
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_FIELDS.values()))
         values = {field: dataset.get(keyword) for field, keyword in _FIELDS.items()}
-    except (InvalidDicomError, ValueError, AttributeError, KeyError, NotImplementedError, EOFError):
+    except InvalidDicomError:
+        return None
+    except OSError:
+        raise
+    except Exception as error:  # pydicom raises whatever a damaged header makes it stumble over, struct.error for one
+        _LOG.warning("%s is damaged (%s: %s) and is not served", path, type(error).__name__, error)
         return None
     if not values["SeriesInstanceUID"] or not values["SOPInstanceUID"]:
         return None

@@ -43,6 +43,18 @@ def test_files_that_are_no_images_are_left_out(tmp_path: Path, one_patient_each:
     assert sorted(record.row["ImageCount"] for record in records.values()) == [1, 1]
 
 
+@pytest.mark.parametrize("length", [141, 153])
+def test_a_damaged_file_is_named_and_stops_nothing(
+    archive: Path, length: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = {one.path for record in Index(archive).series().values() for one in record.instances}
+    damaged = archive / "files" / min(whole)
+    damaged.write_bytes(damaged.read_bytes()[:length])
+    served = {one.path for record in Index(archive).series().values() for one in record.instances}
+    assert served == whole - {min(whole)}
+    assert f"{damaged} is damaged (" in caplog.text
+
+
 def test_a_file_that_cannot_be_read_is_named_and_read_again_later(
     archive: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
