@@ -1,10 +1,13 @@
-"""Decoded folders of generated slices: as smooth, noisy and partly empty as medical images are, and nobody's."""
+"""Generated slices, as files and decoded: as smooth, noisy and partly empty as medical images are, and nobody's."""
 
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pydicom
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 from modality_assets.modality import CLASSES
 
@@ -58,3 +61,39 @@ def make_decoded_folder(folder: Path, images: int, size: int, *, seed: int = 0, 
         }
     ).write_parquet(folder / "images.parquet")
     return folder
+
+
+def write_ct_slices(folder: Path, count: int) -> list[Path]:
+    """Write ``count`` CT slices of 512 x 512, 12 of 16 bits, uncompressed, implicit and explicit VR in turns."""
+    folder.mkdir(parents=True)
+    stored = (phantom_slices(min(count, 16), 512, seed=0) >> 4).astype("<u2")
+    random = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        dataset = Dataset()
+        dataset.file_meta = FileMetaDataset()
+        syntax = ImplicitVRLittleEndian if number % 2 else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, generate_uid(entropy_srcs=[str(number)])
+        dataset.SeriesInstanceUID, dataset.StudyInstanceUID = "1.2.3", "1.2"
+        dataset.PatientID, dataset.PatientName, dataset.Modality = "phantom", "Phantom^Synthetic", "CT"
+        dataset.ImageType, dataset.Manufacturer = ["ORIGINAL", "PRIMARY", "AXIAL"], "synthetic"
+        dataset.StudyDate = dataset.SeriesDate = dataset.ContentDate = "20200101"
+        dataset.StudyTime = dataset.SeriesTime = dataset.ContentTime = "120000"
+        dataset.SliceThickness, dataset.KVP, dataset.GantryDetectorTilt = 1.25, 120, 0
+        dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
+        dataset.InstanceNumber, dataset.PixelSpacing = number + 1, [0.7, 0.7]
+        dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+        dataset.Rows = dataset.Columns = 512
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+        dataset.WindowCenter, dataset.WindowWidth = 40, 400
+        dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = -1024, 1, "HU"
+        block = dataset.private_block(0x0009, "SYNTHETIC", create=True)
+        for element in range(40):  # scanners write dozens of private elements
+            block.add_new(element, "LO", f"private value {element}")
+        slice_pixels = np.roll(stored[number % len(stored)], int(random.integers(512)), axis=0)
+        dataset.PixelData = slice_pixels.tobytes()
+        dataset["PixelData"].VR = "OW"
+        paths.append(folder / f"{number:07d}.dcm")
+        pydicom.dcmwrite(paths[-1], dataset, enforce_file_format=True)
+    return paths
