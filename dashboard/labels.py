@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+_THIN = "\u202f"  # a thin space at which no line breaks
+
 ARCHITECTURES = {
     "resnet18": "ResNet-18",
     "resnet34": "ResNet-34",
@@ -154,9 +156,8 @@ def error(name: str) -> str:
 
 
 def count(number: float | Decimal) -> str:
-    """Return a number of things: exact with thin spaces, at which no line breaks, up to a million; rounded above."""
-    text = f"{number:,.0f}".replace(",", " ") if number < 1e6 else f"{float(number) / 1e6:,.2f} M"
-    return text.replace(" ", "\u202f")
+    """Return a number of things: exact with thin spaces up to a million, rounded above."""
+    return f"{number:,.0f}".replace(",", _THIN) if number < 1e6 else f"{float(number) / 1e6:,.2f}{_THIN}M"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -15,30 +15,31 @@ from modality_assets.archives.written import pieces_of
 from modality_assets.imaging.decoded_tables import printable
 from modality_assets.manifest import MANIFEST
 
-__all__ = ["ZIP_LIMITS", "Input", "Limits", "find_inputs"]
+__all__ = ["ZIP_LIMITS", "Input", "Limits", "Paths", "find_inputs"]
 
 ZIP_LIMITS = Limits(members=50_000, total_bytes=16 << 30)
 
 
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+"""One path or several."""
+
+
 @dataclass(frozen=True)
 class Input:
-    """One file: where it lies, what the user knows it as, or why there is none.
+    """One file: what the user knows it as, where it lies, or why there is none."""
 
-    ``shown`` is text that can be written anywhere: bytes of a name that are not UTF-8 are replaced.
-    """
-
-    shown: str
+    name: str
     path: Path | None
     error: str | None = None
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "shown", printable(self.shown))
+    @property
+    def shown(self) -> str:
+        """The name as text that can be written anywhere."""
+        return printable(self.name)
 
 
-def find_inputs(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], unpacked: ExitStack, limits: Limits = ZIP_LIMITS
-) -> Iterator[Input]:
-    """Yield the files that ``paths``, one or several, mean, each in the order given, folders and patterns by name.
+def find_inputs(paths: Paths, unpacked: ExitStack, limits: Limits = ZIP_LIMITS) -> Iterator[Input]:
+    """Yield the files that ``paths`` mean, each in the order given, folders and patterns by name.
 
     A folder means all files below it (hidden ones and manifests left out, links to folders not followed), a
     zip its members but hidden ones, shown as '<zip>/<member>' and unpacked into a temporary folder that ``unpacked``

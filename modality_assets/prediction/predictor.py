@@ -17,7 +17,7 @@ from modality_assets.modality import CLASSES
 from modality_assets.prediction.calibration import check_evidence
 from modality_assets.prediction.errors import MissingEvidenceError, ModelNotFoundError, NoSaliencyError
 from modality_assets.prediction.evidence import Evidence
-from modality_assets.prediction.inputs import ZIP_LIMITS, Input, Limits, find_inputs
+from modality_assets.prediction.inputs import ZIP_LIMITS, Input, Limits, Paths, find_inputs
 from modality_assets.prediction.network import ExplainableNetwork, Network
 from modality_assets.prediction.prediction import UNKNOWN, Prediction, SeriesVote, by_series, mean_probabilities
 from modality_assets.progress import SILENT, Progress
@@ -57,7 +57,7 @@ class Predictor:
 
     def predict(
         self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        paths: Paths,
         evidence: str | None = None,
         *,
         workers: int | None = None,
@@ -106,7 +106,7 @@ class Predictor:
 
     def _predict(
         self,
-        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        paths: Paths,
         kind: str,
         workers: int | None,
         limits: Limits,
@@ -165,8 +165,12 @@ class Predictor:
                     series_uids[number] = series_uid_of(one.path) if one.path and kept_as == "DICOM" else None
                 by_class = dict(zip(CLASSES, row, strict=True))
                 modality = self._name(by_class, kind, "image")
-                facts_of_image = (one.shown, series_uids[number], frame, modality, by_class, evidence)
-                yield number, Prediction(*facts_of_image, pixels=image, asked=kind)
+                yield (
+                    number,
+                    Prediction(
+                        one.shown, series_uids[number], frame, modality, by_class, evidence, pixels=image, asked=kind
+                    ),
+                )
 
     def _name(self, probabilities: dict[str, float], asked: str, level: str) -> str:
         """Return the likeliest class, or 'unknown' below the confidence that keeps ``coverage`` of validate.
