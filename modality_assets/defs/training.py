@@ -90,9 +90,9 @@ def train_into(
     ``start`` is a model whose weights are the first ones; without it they are those of the setting `pretrained`,
     or random. With the network go its calibration, fitted on validate, and the model of native intensities.
     """
-    from modality_assets.learning.checkpoints import CHECKPOINT
+    from modality_assets.learning.checkpoints import discard_other_shape
     from modality_assets.learning.inference import load_model, predict
-    from modality_assets.learning.model_files import WEIGHTS, write_model
+    from modality_assets.learning.model_files import WEIGHTS, InputContract, write_model
     from modality_assets.learning.run import TrainingConfig
     from modality_assets.prediction.of_shards import fit_evidence_of_shards
 
@@ -115,6 +115,7 @@ def train_into(
         },
     )
     progress = progress_of(context)
+    discard_other_shape(folder, (InputContract.channels, *seen.index.shape))
     write_model(_train(context, workspace, config, seen, unseen, folder), staged)
     fitted = fit_evidence_of_shards(
         staged,
@@ -126,8 +127,6 @@ def train_into(
     )
     history = pl.read_ndjson(staged / "history.jsonl")
     history.write_parquet(staged / "history.parquet")
-    # The result is all but there: other settings must not find the checkpoint and stumble over it.
-    (folder / CHECKPOINT).unlink(missing_ok=True)
     last = history.row(-1, named=True)
     return {
         "epochs": history.height,

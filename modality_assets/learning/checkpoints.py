@@ -7,7 +7,7 @@ No pickle, so a checkpoint from elsewhere cannot run code.
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from modality_assets.modality import CLASSES
 CHECKPOINT = "checkpoint/state.safetensors"
 STOP = "checkpoint/stop"
 """A file of this name asks a run to end with its epoch; any machine that sees the folder can make it."""
+IMAGE_SHAPE = "image shape"
 _VERSION = 1
 
 
@@ -74,6 +75,17 @@ def require_same(state: Mapping[str, Any], expected: Mapping[str, Any], folder: 
                 f"checkpoint {folder / CHECKPOINT}: its {name} is {state.get(name)!r}, this run's is {value!r}; "
                 "delete the file to start afresh"
             )
+
+
+def discard_other_shape(folder: Path, shape: Sequence[int]) -> None:
+    """Remove the checkpoint in ``folder`` where its images are not of ``shape`` (channels, height, width).
+
+    For a folder that is the caller's own, where it only means that images of another size are wanted now: with other
+    settings or images of the same size a run starts afresh too. To anybody else such a file is a mistake.
+    """
+    found = read_checkpoint(folder)
+    if found is not None and found[1].get(IMAGE_SHAPE) != list(shape):
+        (folder / CHECKPOINT).unlink()
 
 
 def network_tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:

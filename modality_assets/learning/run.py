@@ -13,6 +13,7 @@ from modality_assets.learning import architectures
 from modality_assets.learning.averaging import AveragedNetwork
 from modality_assets.learning.checkpoints import (
     CHECKPOINT,
+    IMAGE_SHAPE,
     network_tensors,
     optimiser_tensors,
     read_checkpoint,
@@ -193,4 +194,4 @@ class Run:
 
     def _identity(self) -> dict[str, Any]:
         shape = [self.contract.channels, self.contract.height, self.contract.width]
-        return {"architecture": self.config.architecture, "classes": list(CLASSES), "image shape": shape}
+        return {"architecture": self.config.architecture, "classes": list(CLASSES), IMAGE_SHAPE: shape}

@@ -72,11 +72,6 @@ def test_every_partition_of_every_asset_is_made_and_recorded(finished):
     assert made == len(pairs)
 
 
-def test_a_finished_training_leaves_no_checkpoint_that_other_settings_would_stumble_over(finished):
-    workspace, _ = finished
-    assert not list(workspace.layout.root.rglob("checkpoint/state.safetensors"))
-
-
 def test_the_second_time_everything_is_found_fresh(finished):
     workspace, made = finished
     assert run_everything(defs, workspace) == (0, made)
@@ -204,6 +199,15 @@ def test_killed_at_any_point_and_run_again_it_ends_with_the_same_results(workspa
         twin = undisturbed / folder.relative_to(workspace.layout.root)
         assert read_manifest(folder).content_hash == read_manifest(twin).content_hash
     assert not list(workspace.layout.root.rglob(".staging-*"))
+
+
+def test_images_of_another_size_train_anew_where_a_training_of_the_former_size_has_finished(workspace):
+    one_model = {"architectures": ["resnet18"], "rescalings": ["image_range"]}
+    for size in (16, 24):
+        changed = workspace.model_copy(update={"changes": workspace.changes | one_model | {"image_size": size}})
+        run_everything(defs, changed, [*PREPARING, MODELS])
+        config = json.loads((workspace.layout.model("resnet18", "image_range") / "config.json").read_text())
+        assert config["input"]["height"] == size
 
 
 def test_a_signal_during_a_training_ends_the_command_after_its_checkpoint(workspace):
